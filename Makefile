@@ -1,0 +1,47 @@
+# What a fresh machine needs is this file, python3 (3.11 or later, with venv) and make.
+
+PYTHON ?= python3
+CODEC ?= orjson+aesgcm
+ARGS ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint format wheel clean
+
+help:  ## say what there is
+	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile | expand -t 18
+
+demo: $(READY)  ## run an agent whose memory is encrypted; CODEC=msgpack+zstd+aesgcm for another codec
+	@$(BIN)/python examples/agent_memory.py --codec '$(CODEC)'
+
+test: $(READY)  ## run the tests; ARGS="-k pop -x" goes to pytest
+	$(BIN)/python -m pytest $(ARGS)
+
+lint: $(READY)  ## check style (ruff) and types (mypy --strict)
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy src tests/typing
+
+format: $(READY)  ## put the code into ruff's format
+	$(BIN)/ruff format
+
+wheel: $(READY)  ## build the wheel and the source distribution into dist/
+	$(BIN)/python -m build
+
+clean:  ## remove what make and the tools have made
+	rm -rf $(VENV) dist build .benchmarks .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(READY): pyproject.toml
+	@command -v '$(PYTHON)' >/dev/null \
+	|| { echo "There is no '$(PYTHON)': install Python 3.11 or later, or name one: make PYTHON=…" >&2; exit 1; }
+	@'$(PYTHON)' -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	|| { echo "strongroom needs Python 3.11 or later, and '$(PYTHON)' is older: make PYTHON=python3.11" >&2; exit 1; }
+	@'$(PYTHON)' -c 'import ensurepip, venv' 2>/dev/null \
+	|| { echo "'$(PYTHON)' has no venv: install it, on Debian with: apt-get install python3-venv" >&2; exit 1; }
+	'$(PYTHON)' -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $(READY)
