@@ -1,0 +1,254 @@
+"""A codec bound to one session: where rows are written and read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+from strongroom import envelope, registry
+from strongroom.errors import (
+    AuthenticationError,
+    CodecNotAcceptedError,
+    DecodeError,
+    EncodeError,
+    NotJSONError,
+    PayloadError,
+    PlaintextRefusedError,
+    StrongroomError,
+)
+from strongroom.protocols import Box, Cipher, Compressor, Item, Reader, Serializer, Stored
+
+Outcome: TypeAlias = Item | DecodeError
+"""What reading a row came to: the item, or why there is none. No item is an exception."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chain:
+    """The stages of a codec as reading and writing look them up.
+
+    ``header`` is that of the rows it writes, empty for bare JSON. The mappings hold what may be
+    read, by the names that rows use. ``plaintext`` recognises the rows that may be read although
+    no cipher has sealed them; None allows all, which is what a codec without a cipher does.
+    """
+
+    serializer: Serializer
+    compressor: Compressor | None
+    cipher: Cipher | None
+    max_size: int
+    header: bytes
+    serializers: Mapping[str, Serializer]
+    compressors: Mapping[str, Compressor]
+    ciphers: Mapping[str, Cipher]
+    readers: tuple[Reader, ...]
+    plaintext: Callable[[Stored], bool] | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """How to read the rows that bear one header."""
+
+    header: bytes
+    box: Box | None
+    compressor: Compressor | None
+    serializer: Serializer
+
+
+_MOST_PLANS = 64
+"""Headers with key ids that a writer of the database makes up must not fill the memory."""
+
+
+class BoundCodec:
+    """A codec for the rows of one context and namespace; it derives each subkey once."""
+
+    __slots__ = ("_boxes", "_chain", "_context", "_namespace", "_plans", "_seal")
+
+    def __init__(self, chain: Chain, context: str, namespace: str) -> None:
+        self._chain = chain
+        self._context = context
+        self._namespace = namespace
+        self._plans: dict[bytes, _Plan] = {}
+        self._boxes: dict[str, Box] = {}
+        self._seal = self._bind(chain.cipher.name).seal if chain.cipher else None
+
+    def encode(self, item: Item) -> bytes:
+        """Return the row of an item; EncodeError if it cannot be stored or not be read back."""
+        chain = self._chain
+        problem = ""
+        try:
+            data = chain.serializer.dumps(item)
+            if len(data) > chain.max_size:
+                problem = (
+                    f"The item takes {len(data)} bytes, and the codec's max_size allows "
+                    f"{chain.max_size}: store it elsewhere, or raise max_size for every reader."
+                )
+            else:
+                if chain.compressor is not None:
+                    data = chain.compressor.compress(data)
+                if self._seal is not None:
+                    data = self._seal(data, chain.header)
+                return chain.header + data if chain.header else data
+        except StrongroomError:
+            raise
+        except Exception as error:  # noqa: BLE001 - a third party's stage may raise anything
+            problem = f"A stage of the codec failed on the item: {type(error).__name__}."
+        raise EncodeError(problem)
+
+    def encode_many(self, items: Iterable[Item]) -> list[bytes]:
+        """Return the rows of several items."""
+        return [self.encode(item) for item in items]
+
+    def decode(self, stored: Stored) -> Item:
+        """Return the item of a row, given in its text or its binary form; raises DecodeError."""
+        if isinstance(stored, str):
+            row = envelope.from_text(stored)
+        else:
+            row = stored if envelope.is_envelope(stored) else None
+        if row is None:
+            return self._decode_foreign(stored)
+        # A header without third-party names has 6 or 15 bytes; others are parsed every time.
+        plan = self._plans.get(row[:6] if row[3:4] == b"\0" else row[:15]) or self._plan(row)
+        body = row[len(plan.header) :]
+        if plan.box is not None:
+            body = _open(plan.box, body, plan.header)
+        outcome = _unpack(plan, body, self._chain.max_size)
+        if isinstance(outcome, StrongroomError):
+            # No frame that the traceback holds may keep the plaintext.
+            del body, row, stored
+            raise outcome
+        return outcome
+
+    def decode_many(self, stored: Sequence[Stored]) -> list[Outcome]:
+        """Return the outcomes of several rows, in order."""
+        chain = self._chain
+        if chain.plaintext is None and not chain.readers:
+            # Whatever is not bare JSON throughout does not parse, and is read row by row.
+            many = getattr(chain.serializer, "loads_many", None)
+            if many is not None and sum(map(len, stored)) <= chain.max_size // 4:
+                items: list[Outcome] | None = many(stored)
+                if items is not None:
+                    return items
+        return [self._outcome(value) for value in stored]
+
+    def _outcome(self, stored: Stored) -> Outcome:
+        try:
+            return self.decode(stored)
+        except DecodeError as error:
+            return error
+
+    def _plan(self, row: bytes) -> _Plan:
+        """Decide how, and whether, rows with this one's header are read."""
+        parts = envelope.parse(row)
+        chain = self._chain
+        box = None
+        if parts.cipher is not None:
+            box = self._bind(parts.cipher)
+        else:
+            self._check_plaintext(row)
+        compressor = None
+        if parts.compressor is not None:
+            compressor = _known(chain.compressors, "compressor", parts.compressor)
+        serializer = _known(chain.serializers, "serializer", parts.serializer)
+        plan = _Plan(parts.header, box, compressor, serializer)
+        if len(self._plans) < _MOST_PLANS:
+            self._plans[parts.header] = plan
+        return plan
+
+    def _bind(self, name: str) -> Box:
+        box = self._boxes.get(name)
+        if box is None:
+            chain = self._chain
+            cipher = chain.ciphers.get(name)
+            if cipher is None:
+                here = f"seals with {chain.cipher.name}" if chain.cipher else "has no cipher"
+                raise CodecNotAcceptedError(
+                    f"The row is sealed with {name}, and this codec {here}. Was the codec setting "
+                    f"lost or changed? Configure that cipher, or accept it for a migration."
+                )
+            box = self._boxes[name] = cipher.bind(self._namespace, self._context)
+        return box
+
+    def _decode_foreign(self, stored: Stored) -> Item:
+        """Read what is no envelope: bare JSON, and what the accepted readers recognise."""
+        if envelope.is_linked(stored):
+            raise CodecNotAcceptedError(
+                "The row is linked by a ledger, and this store has none: pass ledger=Ledger(…)."
+            )
+        chain = self._chain
+        for reader in chain.readers:
+            if reader.matches(stored):
+                return reader.decode(stored, context=self._context)
+        self._check_plaintext(stored)
+        if len(stored) > chain.max_size:
+            raise _too_large(chain.max_size)
+        outcome = _loads(_known(chain.serializers, "serializer", "json"), stored)
+        if isinstance(outcome, DecodeError):
+            del stored
+            raise outcome
+        return outcome
+
+    def _check_plaintext(self, stored: Stored) -> None:
+        allowed = self._chain.plaintext
+        if allowed is not None and not allowed(stored):
+            raise PlaintextRefusedError(
+                "The row is not sealed by strongroom, and this codec reads sealed rows only. Left "
+                'from before encryption? Then accept=("plaintext",), or the reader for what wrote '
+                "it, reads it until it is recoded. If not, somebody else has written it."
+            )
+
+
+def _open(box: Box, body: bytes, header: bytes) -> bytes:
+    try:
+        return box.open(body, header)
+    except StrongroomError:
+        raise
+    except Exception as error:  # noqa: BLE001 - a third party's cipher may raise anything
+        problem = f"The row does not open: its cipher failed with {type(error).__name__}."
+    raise AuthenticationError(problem)
+
+
+def _unpack(plan: _Plan, data: bytes, max_size: int) -> Outcome:
+    """Decompress and parse."""
+    if plan.compressor is not None:
+        try:
+            data = plan.compressor.decompress(data, max_size=max_size)
+        except StrongroomError as error:
+            return _bare(error)
+        except Exception as error:  # noqa: BLE001 - a third party's stage may raise anything
+            return PayloadError(f"The row's compressor failed with {type(error).__name__}.")
+    if len(data) > max_size:
+        return _too_large(max_size)
+    outcome = _loads(plan.serializer, data)
+    if isinstance(outcome, NotJSONError):
+        # That error is for bare rows, which anybody may have written and sessions may leave out.
+        return PayloadError("What the row holds is not the JSON that its header promises.")
+    return outcome
+
+
+def _loads(serializer: Serializer, data: Stored) -> Outcome:
+    try:
+        return serializer.loads(data)  # type: ignore[arg-type]  # ours take bare JSON as str too
+    except StrongroomError as error:
+        return _bare(error)
+    except Exception as error:  # noqa: BLE001 - a third party's stage may raise anything
+        return PayloadError(f"The row's serializer failed with {type(error).__name__}.")
+
+
+def _bare(error: StrongroomError) -> StrongroomError:
+    """Strip an error of the frames that it came through: they hold plaintext."""
+    return error.with_traceback(None)
+
+
+def _too_large(max_size: int) -> PayloadError:
+    return PayloadError(f"The row decodes to more than the {max_size} bytes of max_size.")
+
+
+def _known(stages: Mapping[str, Any], kind: Literal["serializer", "compressor"], name: str) -> Any:
+    """Return a stage of the codec, or the built-in one; a row never makes us load another."""
+    stage = stages.get(name) or registry.built_in(kind, name)
+    if stage is None:
+        raise CodecNotAcceptedError(
+            f"The row needs the {kind} {name!r}, which this codec neither has nor accepts: "
+            f"install what provides it, and name it in accept."
+        )
+    return stage
