@@ -1,0 +1,1 @@
+"""The statements of each database, and how they are run."""

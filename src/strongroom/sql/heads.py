@@ -1,0 +1,207 @@
+"""The statements of a store with a ledger: every change swaps the session's head first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from sqlalchemy import (
+    Connection,
+    Table,
+    bindparam,
+    exists,
+    insert,
+    literal,
+    select,
+    true,
+    update,
+)
+
+from strongroom.ledger import LinkedRow
+from strongroom.protocols import Stored
+from strongroom.sql.base import Database
+
+History = tuple[bytes | None, list[LinkedRow]]
+"""The stored head of a session and some of its rows, oldest first."""
+
+
+class Heads:
+    """Runs its statements in one transaction; the swap of the head locks out other writers.
+
+    ``old`` and ``new`` are stored heads, and ``old`` is None for a session that has none. Every
+    change returns False, and has changed nothing, if the head is no longer ``old``.
+    """
+
+    ignore: ClassVar[dict[str, str]] = {"sqlite": "OR IGNORE", "mysql": "IGNORE"}
+    """What makes an INSERT pass over a row that is there already."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        tables = database.tables
+        assert tables.heads is not None  # noqa: S101 - a store without a ledger makes no Heads
+        self.heads: Table = tables.heads
+        heads, messages = self.heads, tables.messages
+        compile_ = database.compile
+        key = bindparam("key", type_=heads.c.session_id.type)
+        of_session = heads.c.session_id == key
+        has_rows = exists().where(messages.c.session_id == key)
+        self._swap = compile_(
+            update(heads)
+            .where(of_session, heads.c.head == bindparam("old"))
+            .values(head=bindparam("new"))
+        )
+        self._first = compile_(
+            insert(heads)
+            .inline()
+            .prefix_with(self.ignore.get(database.name, ""))
+            .from_select(
+                ["session_id", "head"],
+                select(key, bindparam("new", type_=heads.c.head.type)).where(~has_rows),
+            )
+        )
+        self._insert = compile_(
+            insert(messages)
+            .inline()
+            .values(
+                session_id=key,
+                message_data=bindparam("value"),
+                created_at=bindparam("time"),
+            )
+        )
+        self._rewrite = compile_(
+            update(messages)
+            .where(
+                messages.c.session_id == key,
+                messages.c.id == bindparam("row_id"),
+                messages.c.message_data == bindparam("before"),
+            )
+            .values(message_data=bindparam("value"))
+        )
+        self._head = compile_(select(heads.c.head).where(of_session))
+        row = (messages.c.id, messages.c.message_data, messages.c.created_at)
+        rows = select(*row).where(messages.c.session_id == key)
+        order: Any = messages.c.id if database.indexed else messages.c.id + 0
+        count: Any = bindparam("count")
+        later = messages.c.id > bindparam("row_id")
+        self._all = compile_(self._beside_head(rows, of_session))
+        self._last = compile_(
+            self._beside_head(rows.order_by(order.desc()).limit(count), of_session)
+        )
+        self._after = compile_(
+            self._beside_head(rows.where(later).order_by(order).limit(count), of_session)
+        )
+
+    def _beside_head(self, rows: Any, of_session: Any) -> Any:
+        """Return a statement that gives a head even without rows, and rows even without a head."""
+        one = select(literal(1).label("one")).subquery("one")
+        picked = rows.subquery("picked")
+        return (
+            select(self.heads.c.head, picked.c.id, picked.c.message_data, picked.c.created_at)
+            .select_from(one.outerjoin(self.heads, of_session).outerjoin(picked, true()))
+            .order_by(picked.c.id)
+        )
+
+    # Reading ------------------------------------------------------------------------------------
+
+    def head(self, conn: Connection, session_id: str) -> bytes | None:
+        """Return the stored head."""
+        head = self._head.run(conn, key=self.database.key(session_id)).scalar()
+        return None if head is None else bytes(head)
+
+    def all(self, conn: Connection, session_id: str) -> History:
+        """Return the head and all rows, as of one moment."""
+        return self._history(self._all.run(conn, key=self.database.key(session_id)))
+
+    def last(self, conn: Connection, session_id: str, count: int) -> History:
+        """Return the head and the latest rows, as of one moment."""
+        key = self.database.key(session_id)
+        return self._history(self._last.run(conn, key=key, count=count))
+
+    def after(self, conn: Connection, session_id: str, row_id: int, count: int) -> History:
+        """Return the head and the next rows behind a row id, as of one moment."""
+        key = self.database.key(session_id)
+        return self._history(self._after.run(conn, key=key, row_id=row_id, count=count))
+
+    def _history(self, result: Any) -> History:
+        found = result.fetchall()
+        head = found[0][0]
+        # The rows of a batch share their time, so few times are converted.
+        times: dict[Any, int] = {}
+        convert = self.database.to_micros
+        rows = []
+        for _, row_id, stored, created_at in found:
+            if row_id is None:
+                continue
+            time = times.get(created_at)
+            if time is None:
+                time = times[created_at] = convert(created_at)
+            rows.append((row_id, stored, time))
+        return None if head is None else bytes(head), rows
+
+    # Changing -----------------------------------------------------------------------------------
+
+    def swap(self, conn: Connection, session_id: str, old: bytes | None, new: bytes) -> bool:
+        """Put a head in the place of another, or of none while there are no rows either."""
+        key = self.database.key(session_id)
+        if old is None:
+            return bool(self._first.run(conn, key=key, new=new).rowcount)
+        return bool(self._swap.run(conn, key=key, old=old, new=new).rowcount)
+
+    def append(
+        self,
+        conn: Connection,
+        session_id: str,
+        old: bytes | None,
+        new: bytes,
+        values: Sequence[Stored],
+        times: Sequence[int],
+    ) -> bool:
+        """Add linked rows."""
+        if not self.swap(conn, session_id, old, new):
+            return False
+        self.database.check_values(values)
+        self.database.touch(conn, session_id)
+        self._insert_rows(conn, session_id, values, times)
+        return True
+
+    def replace(
+        self,
+        conn: Connection,
+        session_id: str,
+        old: bytes | None,
+        new: bytes,
+        values: Sequence[Stored],
+        times: Sequence[int],
+    ) -> bool:
+        """Put linked rows in the place of all rows."""
+        if not self.swap(conn, session_id, old, new):
+            return False
+        self.database.check_values(values)
+        self.database.touch(conn, session_id)
+        self.database.delete_rows(conn, session_id)
+        if values:
+            self._insert_rows(conn, session_id, values, times)
+        return True
+
+    def pop(self, conn: Connection, session_id: str, old: bytes, new: bytes, row_id: int) -> bool:
+        """Remove the last row."""
+        if not self.swap(conn, session_id, old, new):
+            return False
+        return self.database.delete_row(conn, session_id, row_id)
+
+    def clear(self, conn: Connection, session_id: str, old: bytes, new: bytes) -> bool:
+        """Remove all rows and the session; its head stays."""
+        if not self.swap(conn, session_id, old, new):
+            return False
+        self.database.clear(conn, session_id)
+        return True
+
+    def _insert_rows(
+        self, conn: Connection, session_id: str, values: Sequence[Stored], times: Sequence[int]
+    ) -> None:
+        key, moment = self.database.key(session_id), self.database.from_micros
+        moments = {time: moment(time) for time in set(times)}
+        self._insert.run_many(
+            conn,
+            [(key, value, moments[time]) for value, time in zip(values, times, strict=True)],
+        )

@@ -1,0 +1,168 @@
+"""A store with a ledger on PostgreSQL: the swap of the head and the change are one statement."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import (
+    TIMESTAMP,
+    Connection,
+    Text,
+    bindparam,
+    delete,
+    exists,
+    func,
+    insert,
+    select,
+    true,
+    update,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, BYTEA
+from sqlalchemy.dialects.postgresql import insert as upsert
+
+from strongroom.protocols import Stored
+from strongroom.schema import CurrentTimestamp
+from strongroom.sql.base import Database, Statement
+from strongroom.sql.heads import Heads
+
+
+class PostgreSQLHeads(Heads):
+    """Changes only what the swapped head hands on, so nothing changes when the swap fails."""
+
+    def __init__(self, database: Database) -> None:
+        super().__init__(database)
+        sessions, messages, heads = database.tables.sessions, database.tables.messages, self.heads
+        key = bindparam("key", type_=heads.c.session_id.type)
+        new = bindparam("new", type_=heads.c.head.type)
+        has_rows = exists().where(messages.c.session_id == key)
+        first = (
+            upsert(heads)
+            .from_select(["session_id", "head"], select(key, new).where(~has_rows))
+            .on_conflict_do_nothing()
+        )
+        following = (
+            update(heads)
+            .where(heads.c.session_id == key, heads.c.head == bindparam("old"))
+            .values(head=new)
+        )
+        self._first = database.compile(first)
+
+        data = BYTEA() if database.tables.column_type == "binary" else Text()
+        item = (
+            func.unnest(
+                bindparam("data", type_=ARRAY(data)),
+                bindparam("times", type_=ARRAY(TIMESTAMP(timezone=False))),
+            )
+            .table_valued("value", "time", with_ordinality="position", name="item")
+            .render_derived()
+        )
+
+        def adding(change: Any, *, replacing: bool) -> Statement:
+            head = change.returning(heads.c.session_id).cte("head")
+            parent = (
+                upsert(sessions)
+                .from_select(["session_id"], select(head.c.session_id))
+                .on_conflict_do_update(
+                    index_elements=["session_id"], set_={"updated_at": CurrentTimestamp()}
+                )
+                .returning(sessions.c.session_id)
+                .cte("parent")
+            )
+            batch = (
+                select(parent.c.session_id, item.c.value, item.c.time)
+                .select_from(parent.join(item, true()))
+                .order_by(item.c.position)
+            )
+            added = (
+                insert(messages)
+                .inline()
+                .from_select(["session_id", "message_data", "created_at"], batch)
+                .cte("added")
+            )
+            ctes = [added]
+            if replacing:
+                gone = delete(messages).where(
+                    messages.c.session_id == head.c.session_id, messages.c.session_id == key
+                )
+                ctes = [gone.cte("gone"), added]
+            return database.compile(select(head.c.session_id).add_cte(*ctes))
+
+        self._append_first = adding(first, replacing=False)
+        self._append_next = adding(following, replacing=False)
+        self._replace_next = adding(following, replacing=True)
+
+        row_id = bindparam("row_id", type_=messages.c.id.type)
+        there = exists().where(messages.c.session_id == key, messages.c.id == row_id)
+        popped = following.where(there).returning(heads.c.session_id).cte("head")
+        self._pop = database.compile(
+            delete(messages).where(
+                messages.c.session_id == popped.c.session_id,
+                messages.c.session_id == key,
+                messages.c.id == row_id,
+            )
+        )
+        cleared = following.returning(heads.c.session_id).cte("head")
+        rows = delete(messages).where(
+            messages.c.session_id == cleared.c.session_id, messages.c.session_id == key
+        )
+        gone = delete(sessions).where(sessions.c.session_id == cleared.c.session_id)
+        self._clear = database.compile(
+            select(cleared.c.session_id).add_cte(rows.cte("rows_gone"), gone.cte("gone"))
+        )
+
+    def append(
+        self,
+        conn: Connection,
+        session_id: str,
+        old: bytes | None,
+        new: bytes,
+        values: Sequence[Stored],
+        times: Sequence[int],
+    ) -> bool:
+        """Add linked rows."""
+        statement = self._append_first if old is None else self._append_next
+        return self._add(statement, conn, session_id, old, new, values, times)
+
+    def replace(
+        self,
+        conn: Connection,
+        session_id: str,
+        old: bytes | None,
+        new: bytes,
+        values: Sequence[Stored],
+        times: Sequence[int],
+    ) -> bool:
+        """Put linked rows in the place of all rows."""
+        statement = self._append_first if old is None else self._replace_next
+        return self._add(statement, conn, session_id, old, new, values, times)
+
+    def pop(self, conn: Connection, session_id: str, old: bytes, new: bytes, row_id: int) -> bool:
+        """Remove the last row."""
+        found = self._pop.run(conn, key=session_id, old=old, new=new, row_id=row_id)
+        return bool(found.rowcount)
+
+    def clear(self, conn: Connection, session_id: str, old: bytes, new: bytes) -> bool:
+        """Remove all rows and the session; its head stays."""
+        return self._clear.run(conn, key=session_id, old=old, new=new).first() is not None
+
+    def _add(
+        self,
+        statement: Statement,
+        conn: Connection,
+        session_id: str,
+        old: bytes | None,
+        new: bytes,
+        values: Sequence[Stored],
+        times: Sequence[int],
+    ) -> bool:
+        moments = {time: self.database.from_micros(time) for time in set(times)}
+        found = statement.run(
+            conn,
+            key=self.database.key(session_id),
+            old=old,
+            new=new,
+            data=list(values),
+            times=[moments[time] for time in times],
+        )
+        return found.first() is not None

@@ -1,0 +1,125 @@
+"""SQLite, through aiosqlite."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, Dialect, bindparam, delete, func, insert, select, update
+from sqlalchemy.dialects.sqlite import insert as upsert
+from sqlalchemy.exc import DBAPIError
+
+from strongroom.protocols import Stored
+from strongroom.schema import CurrentTimestamp, Tables
+from strongroom.sql.base import Database, Row, index_of
+
+_RETURNING = (3, 35)
+_TRANSIENT = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+
+
+class SQLite(Database):
+    """One writer at a time: a transaction begins with a write, and so with the lock."""
+
+    name = "sqlite"
+    pops_at_once = sqlite3.sqlite_version_info >= _RETURNING
+
+    def __init__(self, tables: Tables, dialect: Dialect, *, indexed: bool) -> None:
+        super().__init__(tables, dialect, indexed=indexed)
+        sessions, messages = tables.sessions, tables.messages
+        self._upsert = self.compile(
+            upsert(sessions)
+            .values(session_id=bindparam("key"))
+            .on_conflict_do_update(
+                index_elements=[sessions.c.session_id], set_={"updated_at": CurrentTimestamp()}
+            )
+        )
+        self._insert = self.compile(
+            insert(messages)
+            .inline()
+            .values(session_id=bindparam("key"), message_data=bindparam("value"))
+        )
+        self._lock_by_writing = self.compile(
+            update(sessions).where(self.is_session).values(updated_at=sessions.c.updated_at)
+        )
+        newest = select(func.max(messages.c.id)).where(self.of_session).scalar_subquery()
+        self._claim = self.compile(
+            delete(messages).where(
+                self.of_session,
+                messages.c.id == bindparam("row_id"),
+                newest == bindparam("newest"),
+            )
+        )
+        self._pop = self.compile(
+            delete(messages)
+            .where(self.of_session, messages.c.id == newest)
+            .returning(messages.c.id, messages.c.message_data)
+        )
+
+    def begin(self, conn: Connection, *, writes: bool, single: bool) -> Connection:
+        """Open the transaction where the driver would not: under its autocommit."""
+        if writes:
+            driver: Any = conn.connection.driver_connection
+            if driver.isolation_level is None and not driver.in_transaction:
+                conn.exec_driver_sql("BEGIN IMMEDIATE")
+        return conn
+
+    @classmethod
+    def make_tables(cls, conn: Connection, tables: Tables) -> None:
+        """Make missing tables under the write lock; a file that this creates gets WAL."""
+        pages: Any = conn.exec_driver_sql("PRAGMA page_count").scalar()
+        if pages == 0:
+            # Readers and a writer work side by side then.
+            conn.exec_driver_sql("PRAGMA journal_mode = WAL")
+        driver: Any = conn.connection.driver_connection
+        if not driver.in_transaction:
+            conn.exec_driver_sql("BEGIN IMMEDIATE")
+        super().make_tables(conn, tables)
+
+    @classmethod
+    def add_index(cls, conn: Connection, tables: Tables) -> None:
+        """Add the index; SQLite keeps other writers waiting meanwhile."""
+        index_of(tables).create(conn, checkfirst=True)
+        conn.commit()
+
+    @staticmethod
+    def is_transient(error: DBAPIError) -> bool:
+        """Tell a locked database, by SQLite's primary result code."""
+        code = getattr(error.orig, "sqlite_errorcode", None)
+        return code is not None and code & 0xFF in _TRANSIENT
+
+    def touch(self, conn: Connection, session_id: str) -> None:
+        """Make the session where it is missing, and note that it changes."""
+        self._upsert.run(conn, key=session_id)
+
+    def append(self, conn: Connection, session_id: str, values: Sequence[Stored]) -> None:
+        """Add a batch."""
+        self.touch(conn, session_id)
+        self._insert.run_many(conn, [(session_id, value) for value in values])
+
+    def replace(self, conn: Connection, session_id: str, values: Sequence[Stored]) -> bool:
+        """Put a batch in the place of all rows."""
+        self.touch(conn, session_id)
+        self.delete_rows(conn, session_id)
+        if values:
+            self._insert.run_many(conn, [(session_id, value) for value in values])
+        return True
+
+    def from_micros(self, micros: int) -> Any:
+        """Return a time as SQLite writes its own."""
+        return str(super().from_micros(micros))
+
+    def claim(self, conn: Connection, session_id: str, row_id: int, version: Any) -> bool:
+        """Delete a row while the newest one is still the one that was seen."""
+        return bool(
+            self._claim.run(conn, key=self.key(session_id), row_id=row_id, newest=version).rowcount
+        )
+
+    def pop_newest(self, conn: Connection, session_id: str) -> Row | None:
+        """Delete and return the newest row."""
+        row = self._pop.run(conn, key=self.key(session_id)).first()
+        return None if row is None else (row[0], row[1])
+
+    def lock(self, conn: Connection, session_id: str) -> bool:
+        """Take the database's one write lock by writing."""
+        return bool(self._lock_by_writing.run(conn, key=self.key(session_id)).rowcount)
