@@ -12,12 +12,15 @@ from strongroom.errors import (
     CodecNotAcceptedError,
     DecodeError,
     EncodeError,
+    EnvelopeError,
+    MissingDependencyError,
     NotJSONError,
     PayloadError,
     PlaintextRefusedError,
     StrongroomError,
 )
 from strongroom.protocols import Box, Cipher, Compressor, Item, Reader, Serializer, Stored
+from strongroom.readers import is_fernet_token
 
 Outcome: TypeAlias = Item | DecodeError
 """What reading a row came to: the item, or why there is none. No item is an exception."""
@@ -165,27 +168,47 @@ class BoundCodec:
                     f"The row is sealed with {name}, and this codec {here}. Was the codec setting "
                     f"lost or changed? Configure that cipher, or accept it for a migration."
                 )
-            box = self._boxes[name] = cipher.bind(self._namespace, self._context)
+            box = self._boxes[name] = _bind(cipher, self._namespace, self._context)
         return box
 
     def _decode_foreign(self, stored: Stored) -> Item:
         """Read what is no envelope: bare JSON, and what the accepted readers recognise."""
+        chain = self._chain
         if envelope.is_linked(stored):
             raise CodecNotAcceptedError(
                 "The row is linked by a ledger, and this store has none: pass ledger=Ledger(…)."
             )
-        chain = self._chain
-        for reader in chain.readers:
-            if reader.matches(stored):
-                return reader.decode(stored, context=self._context)
-        self._check_plaintext(stored)
-        if len(stored) > chain.max_size:
+        if isinstance(stored, bytes) and envelope.has_text_magic(stored):
+            raise EnvelopeError("The row is in its text form, in a binary column.")
+        if _size(stored, chain.max_size) > chain.max_size:
             raise _too_large(chain.max_size)
-        outcome = _loads(_known(chain.serializers, "serializer", "json"), stored)
-        if isinstance(outcome, DecodeError):
+        outcome = self._read_foreign(stored)
+        if outcome is _NOBODYS:
+            self._check_plaintext(stored)
+            if chain.cipher is None and is_fernet_token(stored):
+                raise CodecNotAcceptedError(
+                    "The row is a Fernet token, and this codec has no cipher. Was a setting lost? "
+                    "What an application sealed itself, accept=(FernetTokenReader(keys),) reads."
+                )
+            outcome = _loads(_known(chain.serializers, "serializer", "json"), stored)
+        if isinstance(outcome, StrongroomError):
             del stored
             raise outcome
         return outcome
+
+    def _read_foreign(self, stored: Stored) -> Outcome:
+        """Read by the first accepted reader that recognises a row."""
+        for reader in self._chain.readers:
+            try:
+                if reader.matches(stored):
+                    return reader.decode(stored, context=self._context)
+            except DecodeError as error:
+                return _bare(error)
+            except Exception as error:  # noqa: BLE001 - a third party's reader may raise anything
+                return PayloadError(
+                    f"The row's reader {reader.name!r} failed with {type(error).__name__}."
+                )
+        return _NOBODYS
 
     def _check_plaintext(self, stored: Stored) -> None:
         allowed = self._chain.plaintext
@@ -195,6 +218,27 @@ class BoundCodec:
                 'from before encryption? Then accept=("plaintext",), or the reader for what wrote '
                 "it, reads it until it is recoded. If not, somebody else has written it."
             )
+
+
+_NOBODYS = object()
+"""What reading by readers comes to when none recognises a row."""
+
+
+def _bind(cipher: Cipher, namespace: str, context: str) -> Box:
+    try:
+        return cipher.bind(namespace, context)
+    except StrongroomError:
+        raise
+    except Exception as error:  # noqa: BLE001 - a third party's cipher may raise anything
+        problem = f"The cipher {cipher.name!r} failed to bind: {type(error).__name__}."
+    raise AuthenticationError(problem)
+
+
+def _size(stored: Stored, bound: int) -> int:
+    """Return the bytes of a value, counted only where the characters do not tell."""
+    if isinstance(stored, bytes) or stored.isascii() or len(stored) > bound:
+        return len(stored)
+    return len(stored.encode("utf-8", "surrogatepass"))
 
 
 def _open(box: Box, body: bytes, header: bytes) -> bytes:
@@ -235,7 +279,13 @@ def _loads(serializer: Serializer, data: Stored) -> Outcome:
 
 
 def _bare(error: StrongroomError) -> StrongroomError:
-    """Strip an error of the frames that it came through: they hold plaintext."""
+    """Strip an error of what hangs on it and of the frames it came through: they hold plaintext.
+
+    What is no DecodeError becomes one, but for a missing library.
+    """
+    if not isinstance(error, DecodeError | MissingDependencyError):
+        error = PayloadError(f"A stage failed on the row: {error.message}")
+    error.__cause__ = error.__context__ = None
     return error.with_traceback(None)
 
 

@@ -45,7 +45,8 @@ class Codec:
     def __post_init__(self) -> None:
         """Check the stages, resolve the names in accept and lay the tables for reading."""
         _check_accept(self.accept)
-        if self.max_size < 1:
+        size: object = self.max_size
+        if not isinstance(size, int) or isinstance(size, bool) or size < 1:
             raise ConfigurationError("max_size is a number of bytes above 0.")
         accept = tuple(
             _named(stage, keys=None)[1] if isinstance(stage, str) else stage
@@ -101,6 +102,9 @@ class Codec:
 
     def bind(self, context: str, namespace: str = "") -> BoundCodec:
         """Return the codec for the rows of one context, which for sessions is the session id."""
+        for text in (context, namespace):
+            if not text.isascii() and any("\ud800" <= mark <= "\udfff" for mark in text):
+                raise ValueError("A context and a namespace are text without lone surrogates.")
         return BoundCodec(self._chain, context, namespace)
 
     def encode(self, item: Item, *, context: str, namespace: str = "") -> bytes:
@@ -233,14 +237,15 @@ def _kind(stage: object) -> registry.Kind:
 def _add(tables: dict[str, dict[str, Any]], kind: Any, stage: Any) -> None:
     """Enter a stage under the name that rows use for it."""
     envelope.check_name(stage.name)
-    if stage.name in registry.BUILT_IN[kind] and not registry.is_built_in(kind, stage):
+    taken = stage.name in envelope.BUILT_IN and kind != "reader"
+    if taken and not registry.is_built_in(kind, stage):
         raise ConfigurationError(
             f"The {kind} {type(stage).__name__} bears the name {stage.name!r}, which is that of a "
             f"built-in one: rename it, or its rows could not be told from those."
         )
     name = envelope.wire_name(stage.name) if kind == "serializer" else stage.name
     present = tables[kind].setdefault(name, stage)
-    if present is not stage and kind in {"cipher", "reader"}:
+    if present is not stage and present != stage and kind in {"cipher", "reader"}:
         raise ConfigurationError(
             f"The codec has the {kind} {name!r} twice: put all keys into one keyring."
         )

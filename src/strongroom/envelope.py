@@ -14,7 +14,6 @@ padding. ``docs/row-format.md`` is the specification; no other module knows the 
 from __future__ import annotations
 
 import base64
-import binascii
 import re
 from dataclasses import dataclass
 
@@ -31,6 +30,8 @@ NO_KEY_ID = "AAAAAAAAAAAA"
 CIPHERS = {"fernet": 1, "aesgcm": 2}
 SERIALIZERS = {"orjson": 1, "json": 1, "msgpack": 2}
 COMPRESSORS = {"zlib": 1, "zstd": 2}
+BUILT_IN = frozenset(CIPHERS) | frozenset(SERIALIZERS) | frozenset(COMPRESSORS)
+"""Names that no third party's stage bears, whatever its kind."""
 NONE = 0
 THIRD_PARTY = 0xFF
 
@@ -79,10 +80,10 @@ def build_header(
 def key_id_bytes(key_id: str) -> bytes:
     """Return the nine bytes of a key id; ConfigurationError if it is not twelve base64url."""
     try:
-        raw = base64.b64decode(key_id, altchars=b"-_", validate=True)
-    except (ValueError, binascii.Error):
+        raw = base64.urlsafe_b64decode(key_id)
+    except ValueError:
         raw = b""
-    if len(raw) != KEY_ID_SIZE:
+    if len(raw) != KEY_ID_SIZE or base64.urlsafe_b64encode(raw).decode("ascii") != key_id:
         raise ConfigurationError("A key id is twelve characters of base64url.")
     return raw
 
@@ -134,6 +135,11 @@ def from_text(stored: str) -> bytes | None:
             "The row is not canonical base64url without padding: it is truncated or altered."
         )
     return row
+
+
+def has_text_magic(stored: bytes) -> bool:
+    """Tell bytes that begin as the text form of a row does."""
+    return stored[:2] == b"wa" and stored[2:3] in {b"U", b"V", b"W", b"X"}
 
 
 def is_linked(stored: str | bytes) -> bool:
@@ -194,6 +200,6 @@ def _stage_name(
     if not _NAME.fullmatch(raw) or len(raw) != row[start]:
         raise EnvelopeError(f"The row is malformed: its {kind} has no proper name.")
     name = raw.decode("ascii")
-    if name in names.values() or name in SERIALIZERS:
+    if name in BUILT_IN:
         raise EnvelopeError(f"The row is malformed: it spells out the built-in {kind} {name}.")
     return name, end

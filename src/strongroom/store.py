@@ -1,0 +1,311 @@
+"""A store: an engine, a pair of tables and a codec; what concerns many sessions."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Sequence
+from dataclasses import replace
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeAlias
+
+from strongroom import envelope, overview, transfer
+from strongroom.bound import BoundCodec, Outcome
+from strongroom.codec import Codec
+from strongroom.errors import ConfigurationError, DecodeError, NotJSONError, RowLeftOutError
+from strongroom.history import History, PlainHistory
+from strongroom.keys import Keyring
+from strongroom.ledger import Ledger
+from strongroom.linked import LinkedHistory
+from strongroom.overview import SessionInfo, Stats
+from strongroom.protocols import Item, Stored
+from strongroom.schema import ColumnType
+from strongroom.serializers.json import JsonSerializer
+from strongroom.sql.backend import Backend
+from strongroom.sql.url import make_engine
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from sqlalchemy import URL
+    from sqlalchemy.ext.asyncio import AsyncEngine
+
+    from strongroom.session import SQLAlchemySession
+
+logger = logging.getLogger("strongroom")
+
+OnError: TypeAlias = Literal["raise", "skip"] | None
+
+_SLICE_SECONDS = 0.01
+"""How long codec work goes on before the event loop gets a turn."""
+
+_SLICE_BYTES = 1024 * 1024
+"""How much is decoded in one call; some ten milliseconds of work."""
+
+
+class SessionStore:
+    """Many sessions in one pair of tables, written and read by one codec.
+
+    An application has one store, and ``session()`` costs it microseconds. ``engine`` is an
+    AsyncEngine that the caller keeps; ``from_url`` makes and owns one. Raises ConfigurationError
+    for arguments that do not fit together.
+    """
+
+    _new_session: ClassVar[Callable[..., SQLAlchemySession]]
+    """Set by the module of sessions, which stands above this one."""
+
+    def __init__(
+        self,
+        engine: AsyncEngine,
+        *,
+        create_tables: bool = False,
+        sessions_table: str = "agent_sessions",
+        messages_table: str = "agent_messages",
+        ensure_ascii: bool = True,
+        codec: str | Codec = "json",
+        keys: Keyring | None = None,
+        namespace: str = "",
+        column_type: ColumnType = "text",
+        schema: str | None = None,
+        on_error: OnError = None,
+        ledger: Ledger | None = None,
+        transactions: bool = False,
+    ) -> None:
+        if on_error not in {None, "raise", "skip"}:
+            raise ConfigurationError(f'on_error is None, "raise" or "skip", not {on_error!r}.')
+        if not isinstance(namespace, str):
+            raise ConfigurationError(f"namespace is a str, not {type(namespace).__name__}.")
+        self.codec = _resolve(codec, keys, ensure_ascii=ensure_ascii)
+        self.namespace = namespace
+        self.on_error = on_error
+        if ledger is not None and not isinstance(ledger, Ledger):
+            raise ConfigurationError("ledger is a Ledger, such as Ledger(Keyring(…)).")
+        self.ledger = ledger
+        self.backend = Backend(
+            engine,
+            sessions_table=sessions_table,
+            messages_table=messages_table,
+            column_type=column_type,
+            schema=schema,
+            create_tables=create_tables,
+            transactions=transactions,
+            ledger=ledger is not None,
+        )
+        self._text = column_type == "text"
+        self._owns_engine = False
+
+    @classmethod
+    def from_url(
+        cls, url: str | URL, *, engine_kwargs: dict[str, Any] | None = None, **options: Any
+    ) -> Self:
+        """Make an engine for a database URL and a store on it; ``aclose`` disposes of both.
+
+        ``engine_kwargs`` go to ``create_async_engine``, the other options to the constructor.
+        """
+        store = cls(make_engine(url, engine_kwargs), **options)
+        store._owns_engine = True
+        return store
+
+    @property
+    def engine(self) -> AsyncEngine:
+        """The engine that the store was given, or made."""
+        return self.backend.engine
+
+    async def create_tables(self) -> None:
+        """Make the tables that are missing; change none that exists."""
+        await self.backend.make_tables()
+
+    async def upgrade(self) -> bool:
+        """Add the index that tables of openai-agents lack; returns whether it was missing.
+
+        Writers go on meanwhile on PostgreSQL and MySQL; on SQLite they wait.
+        """
+        return await self.backend.add_index()
+
+    def session(self, session_id: str, *, session_settings: Any = None) -> SQLAlchemySession:
+        """Return the session of this id; nothing is read or written yet."""
+        return self._new_session(self, session_id, session_settings)
+
+    # Many sessions ------------------------------------------------------------------------------
+
+    async def list_sessions(
+        self,
+        prefix: str | None = None,
+        updated_before: datetime | None = None,
+        updated_after: datetime | None = None,
+        after: str | None = None,
+        limit: int = 100,
+    ) -> list[SessionInfo]:
+        """Return a page of sessions in the order of their ids' bytes, with their rows counted.
+
+        ``after`` is the last session id of the page before. ``prefix`` is compared byte for byte.
+        Times are aware, in UTC; ValueError for naive ones.
+        """
+        return await overview.list_sessions(
+            self, prefix, updated_before, updated_after, after, limit
+        )
+
+    async def delete_session(self, session_id: str) -> bool:
+        """Remove a session with all its items, readable or not; False if there was none."""
+        return await overview.delete_session(self, session_id)
+
+    async def delete_sessions(
+        self, *, updated_before: datetime, prefix: str | None = None, batch_size: int = 100
+    ) -> int:
+        """Remove the sessions last updated before a time, in batches; returns how many.
+
+        A session that is written to meanwhile stays. ValueError for a naive time.
+        """
+        return await overview.delete_sessions(self, updated_before, prefix, batch_size)
+
+    async def stats(self) -> Stats:
+        """Count sessions, rows, bytes, and rows by codec and by key id; needs no key."""
+        return await overview.stats(self)
+
+    async def fork(self, source: str, target: str, upto: int | None = None) -> int:
+        """Copy the first ``upto`` items of a session, or all, into a new one; returns how many.
+
+        They are encoded, and encrypted, for the new session, and are all there or none. Raises
+        DecodeError for a row that cannot be read, and ValueError if ``target`` has items.
+        """
+        return await transfer.fork(self, source, target, upto)
+
+    def export_items(
+        self, session_id: str | None = None, *, prefix: str | None = None
+    ) -> AsyncIterator[str]:
+        """Yield a line of JSON for each item, without its line break, session by session.
+
+        All sessions, one, or those whose id begins with a prefix. The lines are **not** encrypted;
+        ``strongroom.jsonlines`` describes them. Raises DecodeError as ``on_error`` says.
+        """
+        return transfer.export_items(self, session_id, prefix)
+
+    async def import_items(
+        self,
+        lines: AsyncIterable[str] | Iterable[str],
+        *,
+        append: bool = False,
+        batch_rows: int = 500,
+    ) -> int:
+        """Write the lines of an export, each batch all or nothing; returns how many were written.
+
+        Items that a session has already have to be the first ones of its lines, and are not written
+        again, so an import that was interrupted is repeated as it is; ConflictError if they are
+        others. ``append`` adds all lines to what is there. Raises PayloadError with the number of a
+        line that cannot be read; batches before it have been written.
+        """
+        return await transfer.import_items(self, lines, append=append, batch_rows=batch_rows)
+
+    async def aclose(self) -> None:
+        """Dispose of the engine if the store made it."""
+        if self._owns_engine:
+            await self.engine.dispose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        await self.aclose()
+
+    def check_session_id(self, session_id: str) -> None:
+        """Raise ValueError for an id that is no non-empty text without NUL."""
+        given: object = session_id
+        if not isinstance(given, str) or not given or "\0" in given:
+            raise ValueError(
+                "A session id is a str of at least one character, and none of them is NUL."
+            )
+        try:
+            size = len(session_id.encode())
+        except UnicodeEncodeError:
+            size = -1
+        if size < 0:
+            raise ValueError("A session id is text that UTF-8 can hold: it has a lone surrogate.")
+        if self.backend.longest_id is not None and size > self.backend.longest_id:
+            raise ValueError(
+                f"The session id has {size} bytes of UTF-8, and this database holds "
+                f"{self.backend.longest_id}."
+            )
+
+    # Between items and rows -------------------------------------------------------------------
+
+    def bind(self, session_id: str) -> BoundCodec:
+        """Return the codec for the rows of one session."""
+        return self.codec.bind(session_id, self.namespace)
+
+    def history(self, session_id: str) -> History:
+        """Return the rows of one session."""
+        if self.ledger is None:
+            return PlainHistory(self.backend, session_id)
+        bound = self.ledger.bind(session_id, self.namespace)
+        return LinkedHistory(self.backend, session_id, bound, self.ledger.witness)
+
+    def to_column(self, row: bytes) -> Stored:
+        """Return what the column holds for a row."""
+        return envelope.column_text(row) if self._text else row
+
+    @property
+    def is_text(self) -> bool:
+        """Whether rows lie in a text column."""
+        return self._text
+
+    async def encode(self, bound: BoundCodec, items: Iterable[Item]) -> list[Stored]:
+        """Encode a batch, with a turn for the event loop now and then."""
+        values: list[Stored] = []
+        pause = perf_counter() + _SLICE_SECONDS
+        for item in items:
+            values.append(self.to_column(bound.encode(item)))
+            if perf_counter() > pause:
+                await asyncio.sleep(0)
+                pause = perf_counter() + _SLICE_SECONDS
+        return values
+
+    async def decode(self, bound: BoundCodec, stored: Sequence[Stored]) -> list[Outcome]:
+        """Decode rows, with a turn for the event loop now and then."""
+        if sum(map(len, stored)) <= _SLICE_BYTES:
+            return bound.decode_many(stored)
+        outcomes: list[Outcome] = []
+        start = size = 0
+        for end, value in enumerate(stored, 1):
+            size += len(value)
+            if size > _SLICE_BYTES or end == len(stored):
+                outcomes += bound.decode_many(stored[start:end])
+                start, size = end, 0
+                await asyncio.sleep(0)
+        return outcomes
+
+    def leaves_out(self, error: DecodeError) -> bool:
+        """Decide whether a row that cannot be read is left out, and log it if so."""
+        left_out = (
+            self.on_error == "skip"
+            or isinstance(error, RowLeftOutError)
+            or (
+                # openai-agents leaves out bare rows that are not JSON, and so do we until a
+                # cipher makes every such row suspicious.
+                self.on_error is None
+                and self.codec.cipher is None
+                and isinstance(error, NotJSONError)
+            )
+        )
+        if left_out:
+            logger.warning("A row was left out: %s: %s", type(error).__name__, error)
+        return left_out
+
+
+def _resolve(codec: str | Codec, keys: Keyring | None, *, ensure_ascii: bool) -> Codec:
+    if isinstance(codec, Codec):
+        if keys is not None:
+            raise ConfigurationError(
+                "The codec has its keys already: pass keys only with a spec such as "
+                "'orjson+aesgcm'."
+            )
+        resolved = codec
+    else:
+        resolved = Codec.parse(codec, keys=keys)
+    if ensure_ascii:
+        return resolved
+    if not isinstance(resolved.serializer, JsonSerializer):
+        raise ConfigurationError(
+            f"ensure_ascii=False concerns the json serializer alone; {resolved.serializer.name} "
+            f"never escapes: leave the argument out."
+        )
+    return replace(resolved, serializer=JsonSerializer(ensure_ascii=False))
