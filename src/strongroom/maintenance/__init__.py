@@ -1,0 +1,22 @@
+"""Work over a whole store: checking it, rewriting it in place, moving it.
+
+Everything here is flat in memory, may be killed at any point and started again, and knows the
+store's codec, not the hooks of a session's subclass.
+"""
+
+from strongroom.maintenance._report import Failure, Progress
+from strongroom.maintenance.copy import CopyReport, Mismatch, copy
+from strongroom.maintenance.recode import RecodeReport, recode
+from strongroom.maintenance.verify import VerifyReport, verify
+
+__all__ = [
+    "CopyReport",
+    "Failure",
+    "Mismatch",
+    "Progress",
+    "RecodeReport",
+    "VerifyReport",
+    "copy",
+    "recode",
+    "verify",
+]
