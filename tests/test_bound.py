@@ -1,0 +1,269 @@
+"""A codec bound to a session: what it maps, what it bounds, and many rows at once."""
+
+import json
+import multiprocessing
+import os
+from importlib.metadata import EntryPoint
+
+import pytest
+from cryptography.fernet import Fernet
+from hypothesis import given
+from hypothesis import strategies as st
+
+from strongroom import (
+    AuthenticationError,
+    Codec,
+    CodecNotAcceptedError,
+    ConfigurationError,
+    DecodeError,
+    EncodeError,
+    FernetTokenReader,
+    JsonSerializer,
+    Key,
+    Keyring,
+    PayloadError,
+    StrongroomError,
+    registry,
+)
+from strongroom.ciphers import _subkeys
+from strongroom.envelope import build_header, column_text
+
+KEY, OTHER = Key(bytes(range(32))), Key(bytes(range(100, 132)))
+RING = Keyring(KEY)
+SECRET = "The code of the safe is 8-12-40."
+ITEM = {"role": "user", "content": SECRET}
+JSON = json.dumps(ITEM).encode()
+
+
+def seal(data, spec="json+aesgcm", key=KEY):
+    """Return a row that opens and holds these bytes."""
+    serializer, *compressor, cipher = spec.split("+")
+    header = build_header(serializer, *(compressor or [None]), cipher, key.id)
+    stage = Codec.parse(spec, keys=Keyring(key)).cipher
+    return header + stage.bind("", "s").seal(data, header)
+
+
+@pytest.mark.parametrize("spec", ["json", "msgpack", "msgpack+zlib", "orjson+aesgcm"])
+def test_what_cannot_be_stored_is_named_by_its_path(spec):
+    codec = Codec.parse(spec, keys=RING if "aesgcm" in spec else None)
+    item = {"content": SECRET, "parts": [1, {"id": object()}]}
+    with pytest.raises(EncodeError) as caught:
+        codec.encode(item, context="s")
+    assert caught.value.path == "$.parts[1].id"
+    assert SECRET not in str(caught.value)
+
+
+# Stages of third parties -------------------------------------------------------------------------
+
+
+class Faulty:
+    """Raises its fault, if it has one, whatever it is asked to do."""
+
+    def __init__(self, name, fault=None):
+        self.name, self.fault = name, fault
+
+    def _pass(self, data):
+        if self.fault:
+            raise self.fault
+        return data
+
+
+class FaultySerializer(Faulty):
+    def dumps(self, item):
+        return self._pass(json.dumps(item).encode())
+
+    def loads(self, data):
+        return json.loads(self._pass(data))
+
+
+class FaultyCompressor(Faulty):
+    def compress(self, data):
+        return self._pass(data)
+
+    def decompress(self, data, *, max_size):
+        return self._pass(data)
+
+
+class FaultyCipher(Faulty):
+    def bind(self, namespace, context):
+        return self
+
+    def seal(self, payload, header):
+        return self._pass(payload)
+
+    def open(self, body, header):
+        return self._pass(body)
+
+
+FAULTS = [ValueError(SECRET), KeyError(SECRET), MemoryError(), RecursionError(), OSError(SECRET)]
+
+
+def codecs(fault):
+    json_ = JsonSerializer()
+    yield Codec(FaultySerializer("third", fault)), PayloadError
+    yield Codec(json_, compressor=FaultyCompressor("third", fault)), PayloadError
+    yield Codec(json_, cipher=FaultyCipher("third", fault)), AuthenticationError
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: type(fault).__name__)
+def test_whatever_a_stage_raises_becomes_a_typed_error(fault):
+    for (sound, _), (faulty, expected) in zip(codecs(None), codecs(fault), strict=True):
+        row = sound.encode(ITEM, context="s")
+        assert sound.decode(row, context="s") == ITEM
+        with pytest.raises(EncodeError, match=type(fault).__name__) as encoding:
+            faulty.encode(ITEM, context="s")
+        with pytest.raises(expected, match=type(fault).__name__) as decoding:
+            faulty.decode(row, context="s")
+        for caught in (encoding, decoding):
+            assert SECRET not in str(caught.value)
+            assert caught.value.__context__ is None
+
+
+def test_what_a_third_partys_compressor_returns_is_bounded():
+    codec = Codec(JsonSerializer(), compressor=FaultyCompressor("third"), max_size=10)
+    row = build_header("json", "third") + JSON
+    with pytest.raises(PayloadError, match="max_size"):
+        codec.decode(row, context="s")
+
+
+def test_a_row_never_loads_the_stage_that_it_names(monkeypatch):
+    evil = EntryPoint("evil", "this:evil", "strongroom.ciphers")
+    monkeypatch.setattr(registry, "_points", lambda kind: {"evil": [evil]})
+    monkeypatch.setattr(EntryPoint, "load", lambda point: pytest.fail(f"{point} was loaded"))
+    rows = (
+        build_header("evil") + JSON,
+        build_header("json", "evil") + JSON,
+        build_header("json", None, "evil") + JSON,
+    )
+    codec = Codec.parse("json+aesgcm", keys=RING, accept=("plaintext",))
+    for reader in (Codec.parse("json"), codec):
+        for row in rows:
+            with pytest.raises(CodecNotAcceptedError, match="evil"):
+                reader.decode(row, context="s")
+
+
+class FaultyReader(Faulty):
+    def matches(self, stored):
+        return True
+
+    def decode(self, stored, *, context):
+        return self._pass(stored)
+
+
+def test_whatever_a_third_partys_reader_raises_becomes_a_typed_error():
+    codec = Codec(JsonSerializer(), accept=(FaultyReader("third", KeyError(SECRET)),))
+    with pytest.raises(DecodeError, match="KeyError") as caught:
+        codec.decode("row", context="s")
+    assert SECRET not in str(caught.value)
+
+
+def test_whatever_a_third_partys_bind_raises_becomes_a_typed_error(monkeypatch):
+    cipher = FaultyCipher("third")
+    row = Codec(JsonSerializer(), cipher=cipher).encode(ITEM, context="s")
+    monkeypatch.setattr(FaultyCipher, "bind", lambda *_: {}["not there"])
+    with pytest.raises(DecodeError):
+        Codec(JsonSerializer(), accept=(cipher,)).decode(row, context="s")
+
+
+class Careful(FaultySerializer):
+    """Raises our own error, and leaves the document hanging on it."""
+
+    def loads(self, data):
+        try:
+            return json.loads(data)
+        except json.JSONDecodeError as error:
+            raise PayloadError("not JSON") from error
+
+
+def test_a_payload_error_of_a_third_party_is_stripped_of_its_cause():
+    codec = Codec(Careful("third"), cipher=FaultyCipher("third"))
+    row = build_header("third", None, "third") + JSON + b"?"
+    with pytest.raises(PayloadError) as caught:
+        codec.decode(row, context="s")
+    assert caught.value.__cause__ is None
+    assert caught.value.__context__ is None
+
+
+@pytest.mark.parametrize("name", ["json", "orjson", "msgpack"])
+def test_what_a_stage_with_a_serializers_name_writes_can_be_read_or_is_refused(name):
+    try:
+        codec = Codec(JsonSerializer(), compressor=FaultyCompressor(name))
+    except ConfigurationError:
+        return
+    assert codec.decode(codec.encode(ITEM, context="s"), context="s") == ITEM
+
+
+def test_max_size_bounds_what_readers_read():
+    token = Fernet(KEY.to_base64()).encrypt(JSON)
+    codec = Codec(JsonSerializer(), accept=(FernetTokenReader(RING),), max_size=20)
+    with pytest.raises(PayloadError, match="max_size"):
+        codec.decode(token, context="s")
+
+
+def test_a_context_that_utf8_cannot_hold_is_a_typed_error():
+    with pytest.raises((StrongroomError, ValueError)) as caught:
+        Codec.parse("json+aesgcm", keys=RING).encode(ITEM, context="\ud800")
+    assert type(caught.value) is not UnicodeEncodeError
+
+
+# Many rows ---------------------------------------------------------------------------------------
+
+MANY = [JSON, b"1", b"no JSON", b"[1,2]", b"1,2", seal(JSON), seal(JSON)[:9], b"\xff", b""]
+MANY += [Codec.parse("msgpack+zlib").encode(ITEM, context="s"), seal(JSON, key=OTHER)]
+
+
+@given(rows=st.lists(st.sampled_from(MANY), max_size=12), sealing=st.booleans())
+def test_many_rows_are_read_as_one_by_one(rows, sealing):
+    codec = Codec.parse("orjson+aesgcm", keys=RING) if sealing else Codec.parse("orjson")
+    bound = codec.bind("s")
+
+    def one(row):
+        try:
+            return bound.decode(row)
+        except DecodeError as error:
+            return type(error)
+
+    outcomes = bound.decode_many(rows)
+    assert [type(o) if isinstance(o, DecodeError) else o for o in outcomes] == list(map(one, rows))
+
+
+def test_a_subkey_is_derived_once_for_many_rows(monkeypatch):
+    derived = []
+    derive = Key.derive
+    monkeypatch.setattr(Key, "derive", lambda key, info: derived.append(info) or derive(key, info))
+    bound = Codec.parse("json+aesgcm", keys=RING).bind("s")
+    bound.decode_many(bound.encode_many([ITEM] * 50))
+    assert len(derived) == 1
+
+
+def test_headers_that_a_writer_makes_up_do_not_fill_the_memory():
+    bound = Codec.parse("json+aesgcm", keys=RING).bind("s")
+    row = seal(JSON)
+    for number in range(1000):
+        made_up = row[:6] + number.to_bytes(9, "big") + row[15:]
+        assert isinstance(bound.decode_many([made_up])[0], DecodeError)
+    assert len(bound._plans) <= 64
+    assert bound.decode(row) == ITEM
+    assert _subkeys._CACHED_HEADERS <= 64
+
+
+def _write(bound, results):
+    results.put([column_text(row) for row in bound.encode_many([ITEM] * 25)])
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded:DeprecationWarning")  # of pytest's own threads
+@pytest.mark.parametrize("spec", ["json+fernet", "msgpack+zstd+aesgcm"])
+def test_forked_processes_write_different_rows_for_one_item(spec):
+    bound = Codec.parse(spec, keys=RING).bind("s")
+    bound.encode(ITEM)
+    fork = multiprocessing.get_context("fork")
+    results = fork.Queue()
+    children = [fork.Process(target=_write, args=(bound, results)) for _ in range(4)]
+    for child in children:
+        child.start()
+    rows = [row for _ in children for row in results.get(timeout=60)]
+    for child in children:
+        child.join()
+    assert len(set(rows)) == len(rows) == 100
+    assert bound.decode_many(rows) == [ITEM] * 100

@@ -1,0 +1,166 @@
+"""Imports point down only, and each third-party library has its one place."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import strongroom
+
+PACKAGE = Path(strongroom.__file__).parent
+
+# From the bottom to the top. A module may import from its own tier and from those before it; a
+# folder is one name. TOP is the package's own namespace.
+TOP = ""
+TIERS = (
+    {"errors"},
+    {"protocols"},
+    {"keys", "envelope"},
+    {"serializers", "compressors", "ciphers", "readers"},
+    {"registry"},
+    {"bound"},
+    {"codec", "ledger", "witness"},
+    {"schema"},
+    {"sql"},
+    {"history"},
+    {"linked"},
+    {"jsonlines"},
+    {"scan"},
+    {"overview", "transfer"},
+    {"store", "settings"},
+    {"compaction"},
+    {"session"},
+    {TOP},
+    {"maintenance"},
+    {"testing", "cli"},
+)
+HEIGHT = {name: height for height, tier in enumerate(TIERS) for name in tier}
+
+ONE_PLACE = {
+    "msgpack": {"serializers/msgpack.py"},
+    "orjson": {"serializers/orjson.py"},
+    "zlib": {"compressors/zlib.py"},
+    "zstandard": {"compressors/zstd.py"},
+}
+
+SOURCES = sorted(PACKAGE.rglob("*.py"))
+
+
+def part(module: str) -> str:
+    """Return the part of the house that a module of strongroom belongs to."""
+    return module.partition(".")[2].partition(".")[0]
+
+
+def is_ours(module: str) -> bool:
+    return module.partition(".")[0] == "strongroom"
+
+
+def is_module(name: str) -> bool:
+    path = PACKAGE.parent.joinpath(*name.split("."))
+    return path.is_dir() or path.with_suffix(".py").is_file()
+
+
+def module_name(source: Path) -> str:
+    return ".".join(source.relative_to(PACKAGE.parent).with_suffix("").parts)
+
+
+def imports(source: Path) -> Iterator[str]:
+    """Yield what a source file imports at run time, in functions too."""
+    module = module_name(source)
+    pending: list[ast.AST] = [ast.parse(source.read_text(encoding="utf-8"))]
+    while pending:
+        node = pending.pop()
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            pending += node.orelse
+            continue
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from imported_from(module, node)
+        pending += ast.iter_child_nodes(node)
+
+
+def imported_from(module: str, node: ast.ImportFrom) -> Iterator[str]:
+    base = node.module or ""
+    if node.level:
+        parents = module.split(".")[: -node.level]
+        base = ".".join([*parents, base] if base else parents)
+    for alias in node.names:
+        whole = f"{base}.{alias.name}"
+        # `from strongroom import envelope` imports a module, not the package's namespace.
+        yield whole if is_ours(base) and is_module(whole) else base
+
+
+def users(library: str) -> set[str]:
+    return {
+        source.relative_to(PACKAGE).as_posix()
+        for source in SOURCES
+        if any(name.partition(".")[0] == library for name in imports(source))
+    }
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=module_name)
+def test_imports_point_down(source: Path) -> None:
+    own = part(module_name(source).removesuffix(".__init__"))
+    assert own in HEIGHT, f"say in TIERS where {own} stands"
+    upward = [
+        name for name in imports(source) if is_ours(name) and HEIGHT[part(name)] > HEIGHT[own]
+    ]
+    assert upward == []
+
+
+def test_sqlalchemy_is_imported_from_schema_on_only() -> None:
+    below = {name for name in HEIGHT if HEIGHT[name] < HEIGHT["schema"]}
+    parts = {part(module_name(PACKAGE / path)) for path in users("sqlalchemy")}
+    assert "schema" in parts
+    assert parts & below == set()
+
+
+@pytest.mark.parametrize("library", ONE_PLACE)
+def test_a_stages_library_is_imported_by_one_file(library: str) -> None:
+    assert users(library) == ONE_PLACE[library]
+
+
+@pytest.mark.parametrize("library", ["agents", "openai"])
+def test_openai_agents_is_never_imported(library: str) -> None:
+    assert users(library) == set()
+
+
+@pytest.mark.parametrize("library", ["typer", "rich"])
+def test_the_command_lines_libraries_are_imported_by_the_command_line_only(library: str) -> None:
+    assert {path.partition("/")[0] for path in users(library)} <= {"cli"}
+
+
+def test_importing_strongroom_loads_nothing_optional() -> None:
+    optional = ["agents", "aiomysql", "asyncmy", "asyncpg", "openai", "pytest", "rich", "typer"]
+    optional += ["hypothesis", "zstandard"]
+    program = f"import strongroom, sys; print([n for n in {optional!r} if n in sys.modules])"
+    result = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert result.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("from strongroom import envelope", "strongroom.envelope"),
+        ("from strongroom import Codec", "strongroom"),
+        ("from strongroom.sql import base", "strongroom.sql.base"),
+        ("from ..sql.base import Database", "strongroom.sql.base"),
+        ("def f():\n    import strongroom.session", "strongroom.session"),
+        ("if TYPE_CHECKING:\n    import strongroom.session\nelse:\n    import json", "json"),
+    ],
+)
+def test_the_walk_sees(
+    line: str, expected: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = tmp_path / "walked.py"
+    source.write_text(line)
+    monkeypatch.setitem(globals(), "module_name", lambda source: "strongroom.maintenance.walked")
+    assert list(imports(source)) == [expected]
