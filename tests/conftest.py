@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parent / "sessions"))
 
 import databases
 from databases import COLUMN_TYPES, DRIVERS, Database, MissingDatabaseError, Server
