@@ -34,7 +34,7 @@ async def take_snapshot(
     history = session._history
     fetched = await history.last(limit + 1)
     rows = fetched[-limit:] if limit else []
-    items = await session._outcomes(rows)
+    items = await session._conversion.outcomes(rows)
     if any(isinstance(item, DecodeError) for item in items):
         return None
 
@@ -42,7 +42,7 @@ async def take_snapshot(
         expected = rows[start:]
         if not expected:
             return False
-        values = await session._values(output)
+        values = await session._conversion.values(output)
         doomed = {row_id for row_id, _ in expected}
         if prune_prefix is not None:
             doomed |= await _prunable(session, expected[0][0], max(limit, 1), prune_prefix)
@@ -58,7 +58,8 @@ async def _prunable(
     doomed: set[int] = set()
     async for rows in session._history.batches(batch):
         earlier = [row for row in rows if row[0] < end]
-        for (row_id, _), item in zip(earlier, await session._outcomes(earlier), strict=True):
+        outcomes = await session._conversion.outcomes(earlier)
+        for (row_id, _), item in zip(earlier, outcomes, strict=True):
             if isinstance(item, DecodeError) or not prune(item):
                 return doomed
             doomed.add(row_id)

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable
 from itertools import count
 from typing import TYPE_CHECKING, Any, Self, cast
 
 from sqlalchemy.ext.asyncio import async_sessionmaker
 
-from strongroom.bound import BoundCodec, Outcome
+from strongroom.bound import BoundCodec
 from strongroom.codec import Codec
 from strongroom.compaction import Snapshot, take_snapshot
-from strongroom.errors import DecodeError, EncodeError, NotJSONError
+from strongroom.conversion import Conversion
+from strongroom.errors import DecodeError
 from strongroom.history import OPTIMISTIC_TRIES, PlainHistory
 from strongroom.keys import Keyring
 from strongroom.ledger import Ledger
-from strongroom.protocols import Item, Stored
+from strongroom.protocols import Item
 from strongroom.schema import ColumnType
 from strongroom.settings import coerce_settings, resolve_limit
-from strongroom.sql.base import Row
 from strongroom.sql.url import make_engine
 from strongroom.store import OnError, SessionStore
 
@@ -158,11 +157,11 @@ class SQLAlchemySession:
         if limit == 0:
             return []
         if limit is None:
-            return await self._items(await self._history.rows())
+            return await self._conversion.items(await self._history.rows())
         wanted = min(limit, _MOST_ROWS)
         while True:
             rows = await self._history.last(wanted)
-            items = await self._items(rows)
+            items = await self._conversion.items(rows)
             if len(items) >= limit or len(rows) < wanted or wanted == _MOST_ROWS:
                 return items[-limit:]
             # Rows were left out: look further back, in one statement, for what they hide.
@@ -174,7 +173,7 @@ class SQLAlchemySession:
         if batch:
             # The id may be set to another one while hooks are awaited.
             history = self._history
-            await history.append(await self._values(batch))
+            await history.append(await self._conversion.values(batch))
 
     async def pop_item(self) -> TResponseInputItem | None:
         """Remove and return the newest item, None if there is none.
@@ -206,7 +205,9 @@ class SQLAlchemySession:
     async def _pop_at_once(self, history: PlainHistory) -> tuple[bool, TResponseInputItem | None]:
         """Pop in one transaction; (False, None) if the newest row is one to be passed over."""
         try:
-            return True, cast("TResponseInputItem", await history.pop_at_once(self._decode))
+            return True, cast(
+                "TResponseInputItem", await history.pop_at_once(self._conversion.decode)
+            )
         except DecodeError as error:
             if not self._store.leaves_out(error):
                 raise
@@ -225,15 +226,15 @@ class SQLAlchemySession:
         coming between.
         """
         history = self._history
-        await history.replace(await self._values(list(items)))
+        await history.replace(await self._conversion.values(list(items)))
 
     async def iter_items(self, batch_size: int = 256) -> AsyncIterator[TResponseInputItem]:
         """Yield the items, oldest first, with at most ``batch_size`` rows in memory."""
         if batch_size < 1:
             raise ValueError(f"batch_size is 1 or more, not {batch_size}.")
         async for rows in self._history.batches(batch_size):
-            for item in await self._items(rows):
-                yield item
+            for item in await self._conversion.items(rows):
+                yield cast("TResponseInputItem", item)
 
     async def _atomic_replace_items(self, items: list[TResponseInputItem]) -> bool:
         """Replace the history for openai-agents' compaction; False if a subclass has its own way.
@@ -242,7 +243,7 @@ class SQLAlchemySession:
         """
         if self._overrides_operations:
             return False
-        for outcome in await self._outcomes(await self._history.rows()):
+        for outcome in await self._conversion.outcomes(await self._history.rows()):
             if isinstance(outcome, DecodeError):
                 raise outcome
         await self.replace_items(items)
@@ -317,70 +318,15 @@ class SQLAlchemySession:
             self._bound_codec = self._store.bind(self.session_id)
         return self._bound_codec
 
-    async def _values(self, items: Iterable[Item]) -> list[Stored]:
-        """Encode a batch; raises EncodeError, with the session id."""
-        try:
-            if not self._hooked_encode:
-                return await self._store.encode(self._bound, items)
-            return [self._checked(await self._serialize_item(item)) for item in items]
-        except EncodeError as error:
-            error.at(self.session_id)
-            raise
-
-    def _checked(self, value: object) -> Stored:
-        """Return what an overridden hook made, if the column can hold it."""
-        if self._store.is_text and isinstance(value, str):
-            return value
-        if not self._store.is_text and isinstance(value, bytes | str):
-            return value.encode() if isinstance(value, str) else value
-        column = "text" if self._store.is_text else "binary"
-        raise EncodeError(
-            f"_serialize_item returned {type(value).__name__}, which a {column} column cannot hold."
+    @property
+    def _conversion(self) -> Conversion:
+        return Conversion(
+            self._store,
+            self.session_id,
+            self._bound,
+            self._serialize_item if self._hooked_encode else None,
+            self._deserialize_item if self._hooked_decode else None,
         )
-
-    def _decode(self, row: Row) -> Item:
-        """Decode one row, for a deletion that is undone if this raises."""
-        try:
-            return self._bound.decode(row[1])
-        except DecodeError as error:
-            error.at(self.session_id, row[0])
-            raise
-
-    async def _outcomes(self, rows: Sequence[Row]) -> list[Outcome]:
-        """Decode rows; each that cannot be read becomes its error, with session id and row id."""
-        values = [value for _, value in rows]
-        if self._hooked_decode:
-            outcomes = [await self._decode_by_hook(value) for value in values]
-        else:
-            outcomes = await self._store.decode(self._bound, values)
-        for (row_id, _), outcome in zip(rows, outcomes, strict=True):
-            if isinstance(outcome, DecodeError):
-                outcome.at(self.session_id, row_id)
-        return outcomes
-
-    async def _decode_by_hook(self, value: Stored) -> Outcome:
-        try:
-            return await self._deserialize_item(cast("str", value))
-        except DecodeError as error:
-            return error
-        except (json.JSONDecodeError, UnicodeDecodeError):
-            # These hold the whole document, so they may not hang on ours.
-            return NotJSONError("_deserialize_item found a row that is not JSON.")
-        except Exception as error:  # noqa: BLE001 - a hook may raise anything
-            problem = DecodeError(f"_deserialize_item failed with {type(error).__name__}.")
-            problem.__cause__ = error
-            return problem
-
-    async def _items(self, rows: Sequence[Row]) -> list[TResponseInputItem]:
-        """Decode rows, raising or leaving out what cannot be read."""
-        outcomes = await self._outcomes(rows)
-        items: list[TResponseInputItem] = []
-        for outcome in outcomes:
-            if not isinstance(outcome, DecodeError):
-                items.append(outcome)
-            elif not self._store.leaves_out(outcome):
-                raise outcome
-        return items
 
     async def _newest_readable(self) -> tuple[int | None, Item, Any]:
         """Return the newest item that can be read, its row id, and what claiming it takes."""
@@ -388,7 +334,7 @@ class SQLAlchemySession:
         while True:
             rows, moment = await self._history.tail(wanted)
             for row in reversed(rows):
-                (outcome,) = await self._outcomes([row])
+                (outcome,) = await self._conversion.outcomes([row])
                 if not isinstance(outcome, DecodeError):
                     return row[0], outcome, moment
                 if not self._store.leaves_out(outcome):

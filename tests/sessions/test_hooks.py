@@ -212,6 +212,16 @@ async def test_what_no_column_holds_is_an_encode_error(database, value):
     assert await session.get_items() == []
 
 
+@pytest.mark.parametrize("value", ["a\0b", "\ud800", "waYB and what looks like a link"])
+@on_text
+async def test_text_that_not_every_database_takes_is_an_encode_error(database, value):
+    session = database.session(kind=writing(value))
+    with pytest.raises(EncodeError) as caught:
+        await session.add_items(ITEMS)
+    assert caught.value.session_id == "s"
+    assert await session.get_items() == []
+
+
 @on_sqlite
 async def test_an_error_in_the_writing_hook_writes_nothing(database):
     class Refusing(SQLAlchemySession):
