@@ -9,10 +9,10 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format wheel clean
+.PHONY: help demo test lint format wheel bench bench-quick bench-compare clean
 
 help:  ## say what there is
-	@sed -n 's/^\([a-z]*\):.*## /  make \1	/p' Makefile | expand -t 18
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' Makefile | expand -t 22
 
 demo: $(READY)  ## run an agent whose memory is encrypted; CODEC=msgpack+zstd+aesgcm for another codec
 	@$(BIN)/python examples/agent_memory.py --codec '$(CODEC)'
@@ -30,6 +30,15 @@ format: $(READY)  ## put the code into ruff's format
 
 wheel: $(READY)  ## build the wheel and the source distribution into dist/
 	$(BIN)/python -m build
+
+bench: $(READY)  ## measure everything and write docs/benchmarks.md: 15 minutes on a quiet machine
+	$(BIN)/python benchmarks/run.py
+
+bench-quick: $(READY)  ## measure for a minute and print a summary
+	$(BIN)/python benchmarks/run.py --quick
+
+bench-compare: $(READY)  ## measure again what the last run did, or RUN=FILE, and compare
+	$(BIN)/python benchmarks/run.py --compare $(RUN)
 
 clean:  ## remove what make and the tools have made
 	rm -rf $(VENV) dist build .benchmarks .hypothesis .mypy_cache .pytest_cache .ruff_cache

@@ -17,7 +17,7 @@ from strongroom.sql.many import Head, many_of
 if TYPE_CHECKING:
     from strongroom.store import SessionStore
 
-_STATS_ROWS = 2000
+_STATS_ROWS = 1000
 _ENCRYPTED_SESSION = re.compile(r'\s*\{\s*"__enc__"\s*:\s*1\s*[,}]')
 
 

@@ -1,9 +1,10 @@
 """Names to stages: what the parts of a codec spec such as ``msgpack+zstd+aesgcm`` stand for.
 
-Built-in stages come first; after them the entry points of installed distributions are asked, in
-the groups ``strongroom.serializers``, ``strongroom.compressors`` and ``strongroom.ciphers``. An
-entry point names a callable: without arguments for serializers and compressors, with a Keyring for
-ciphers. It is loaded when a spec first names it, never at import, and never by what a row says.
+Beside the built-in stages there are the entry points of installed distributions, in the groups
+``strongroom.serializers``, ``strongroom.compressors`` and ``strongroom.ciphers``. An entry point
+names a callable: without arguments for serializers and compressors, with a Keyring for ciphers. It
+is loaded when a spec first names it, never at import, and never by what a row says. A name that is
+claimed twice, a built-in one included, is an error as soon as a spec uses it.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from strongroom.ciphers.fernet import FernetCipher
 from strongroom.compressors.zlib import ZlibCompressor
 from strongroom.compressors.zstd import ZstdCompressor
 from strongroom.envelope import check_name
-from strongroom.errors import ConfigurationError
+from strongroom.errors import ConfigurationError, StrongroomError
+from strongroom.protocols import Cipher, Compressor, Serializer
 from strongroom.readers import PlaintextReader
 from strongroom.serializers.json import JsonSerializer
 from strongroom.serializers.msgpack import MsgpackSerializer
@@ -38,23 +40,38 @@ BUILT_IN: Mapping[Kind, Mapping[str, type[Any]]] = {
     "reader": {"plaintext": PlaintextReader},
 }
 
+_PROTOCOLS: Mapping[Kind, type[Any]] = {
+    "serializer": Serializer,
+    "compressor": Compressor,
+    "cipher": Cipher,
+}
+
 
 def find(name: str) -> tuple[Kind, Factory]:
-    """Return what a name stands for; ConfigurationError if nothing or more than one thing."""
-    for kind, stages in BUILT_IN.items():
-        if name in stages:
-            return kind, stages[name]
-    found = [(kind, point) for kind in _groups() for point in _points(kind).get(name, ())]
+    """Return what a name stands for: its kind, and what makes the stage.
+
+    ConfigurationError if it stands for nothing, or for more than one thing; so does the factory
+    raise if what it makes is no stage of this kind and name.
+    """
+    own = [(kind, stages[name]) for kind, stages in BUILT_IN.items() if name in stages]
+    found = [(kind, point) for kind in _PROTOCOLS for point in _points(kind).get(name, ())]
+    if own and not found:
+        return own[0]
     if not found:
-        raise ConfigurationError(f"There is no codec stage {name!r}; known are {_known()}.")
-    if len(found) > 1:
-        sources = ", ".join(sorted(_source(point) for _, point in found))
         raise ConfigurationError(
-            f"The codec stage {name!r} is claimed by several distributions: {sources}. "
-            f"Uninstall all but one, or pass a Codec that holds the stage itself."
+            f"There is no codec stage {name!r}; known are {_known()}. Misspelt? Or is the "
+            f"distribution that provides it not installed here?"
+        )
+    if own or len(found) > 1:
+        sources = sorted({_source(point) for _, point in found})
+        raise ConfigurationError(
+            f"The codec stage {name!r} is claimed "
+            + (f"by strongroom itself and by {', '.join(sources)}. " if own else "")
+            + (f"more than once, by {', '.join(sources)}. " if not own else "")
+            + "Uninstall what you do not use, or pass a Codec that holds the stage itself."
         )
     kind, point = found[0]
-    return kind, _load(point)
+    return kind, _checked(kind, point, _load(point))
 
 
 def is_built_in(kind: Kind, stage: object) -> bool:
@@ -73,37 +90,62 @@ def built_in(kind: Literal["serializer", "compressor"], name: str) -> Any:
     return factory() if factory is not None else None
 
 
-def _groups() -> tuple[Kind, ...]:
-    return ("serializer", "compressor", "cipher")
-
-
 @cache
 def _points(kind: Kind) -> dict[str, list[EntryPoint]]:
-    """Return the entry points of a kind by name, those of built-in names left out."""
-    taken = {name for stages in BUILT_IN.values() for name in stages}
+    """Return the entry points of a kind by name.
+
+    Read once for the process. What installs or removes distributions while it runs, as tests do,
+    calls ``registry._points.cache_clear()`` afterwards.
+    """
     points: dict[str, list[EntryPoint]] = {}
     for point in entry_points(group=f"strongroom.{kind}s"):
-        if point.name not in taken:
-            points.setdefault(point.name, []).append(point)
+        points.setdefault(point.name, []).append(point)
     return points
 
 
 def _load(point: EntryPoint) -> Factory:
     check_name(point.name)
-    problem = ""
     try:
         factory = point.load()
-    except (ImportError, AttributeError) as error:
-        problem = f"{type(error).__name__}: {error}"
-        cause: Exception | None = error
-    else:
-        if callable(factory):
-            return factory  # type: ignore[no-any-return]  # entry points are untyped
-        problem, cause = "it is not callable", None
-    raise ConfigurationError(
-        f"The codec stage {point.name!r} of {_source(point)} cannot be loaded: {problem}. "
-        f"Repair or reinstall that distribution."
-    ) from cause
+    except Exception as error:
+        raise _unusable(
+            point, f"cannot be loaded: {type(error).__name__}: {error}", "Repair or reinstall it"
+        ) from error
+    if not callable(factory):
+        raise _unusable(point, f"is no callable, but {type(factory).__name__}")
+    return factory  # type: ignore[no-any-return]  # entry points are untyped
+
+
+def _checked(kind: Kind, point: EntryPoint, factory: Factory) -> Factory:
+    """Return a factory that vouches for what it makes."""
+
+    def make(*keys: Any) -> Any:
+        problem = ""
+        try:
+            stage = factory(*keys)
+        except StrongroomError:
+            raise
+        except Exception as error:  # noqa: BLE001 - a third party's factory may raise anything
+            # Its message is not repeated: a cipher's factory has been given keys.
+            problem = f"cannot be made: {type(error).__name__} from {point.value}"
+        if problem:
+            del keys
+            raise _unusable(point, problem)
+        if isinstance(stage, type) or not isinstance(stage, _PROTOCOLS[kind]):
+            raise _unusable(point, f"is no {kind}, but {type(stage).__name__}")
+        if stage.name != point.name:
+            raise _unusable(point, f"calls itself {stage.name!r}, by which rows would name it")
+        return stage
+
+    return make
+
+
+def _unusable(
+    point: EntryPoint, problem: str, advice: str = "Upgrade it, or tell its authors"
+) -> ConfigurationError:
+    return ConfigurationError(
+        f"The codec stage {point.name!r} of the distribution {_source(point)} {problem}. {advice}."
+    )
 
 
 def _source(point: EntryPoint) -> str:
@@ -112,8 +154,7 @@ def _source(point: EntryPoint) -> str:
 
 def _known() -> str:
     kinds = []
-    for kind, stages in BUILT_IN.items():
-        if kind != "reader":
-            names = [*stages, *(_points(kind) if kind in _groups() else ())]
-            kinds.append(f"{kind}s {', '.join(names)}")
+    for kind in _PROTOCOLS:
+        names = dict.fromkeys([*BUILT_IN[kind], *_points(kind)])
+        kinds.append(f"{kind}s {', '.join(names)}")
     return "; ".join(kinds)

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeAlias
 
@@ -299,8 +300,12 @@ def _resolve(codec: str | Codec, keys: Keyring | None, *, ensure_ascii: bool) ->
                 "'orjson+aesgcm'."
             )
         resolved = codec
+    elif keys is not None and not isinstance(keys, Keyring):
+        raise ConfigurationError("keys is a Keyring, such as Keyring(Key.from_base64(…)).")
+    elif isinstance(codec, str):
+        resolved = _parse(codec, keys)
     else:
-        resolved = Codec.parse(codec, keys=keys)
+        raise ConfigurationError(f"codec is a spec or a Codec, not {type(codec).__name__}.")
     if ensure_ascii:
         return resolved
     if not isinstance(resolved.serializer, JsonSerializer):
@@ -309,3 +314,9 @@ def _resolve(codec: str | Codec, keys: Keyring | None, *, ensure_ascii: bool) ->
             f"never escapes: leave the argument out."
         )
     return replace(resolved, serializer=JsonSerializer(ensure_ascii=False))
+
+
+@lru_cache(maxsize=64)
+def _parse(spec: str, keys: Keyring | None) -> Codec:
+    """Parse a spec; kept, since a web application makes a session for each request."""
+    return Codec.parse(spec, keys=keys)

@@ -122,10 +122,9 @@ class Sink:
         mine = [waiting for waiting in self._waiting if waiting.session_id == session_id]
         after = self._known[session_id]
         first = FIRST_ID if after is None else after
-        present = await self._store.backend.read(
-            lambda db, conn: db.after(conn, session_id, first, len(mine))
+        rows = await self._store.backend.read(
+            lambda db, conn: many_of(db).session_rows(conn, session_id, first, len(mine))
         )
-        rows = [StoredRow(session_id, row_id, value, None) for row_id, value in present]
         outcomes = await self._opener.open(rows)
         for waiting, outcome in zip(mine, outcomes, strict=False):
             if isinstance(outcome, StrongroomError) or dump_item(outcome) != dump_item(

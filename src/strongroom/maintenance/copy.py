@@ -19,7 +19,7 @@ from strongroom.maintenance._report import (
     refuse_ledger,
 )
 from strongroom.scan import BATCH_BYTES, BATCH_ROWS, Opener, walk, walk_sessions
-from strongroom.sql.many import StoredRow, many_of
+from strongroom.sql.many import FIRST_ID, StoredRow, many_of
 from strongroom.store import SessionStore
 from strongroom.transfer import Sink
 
@@ -180,7 +180,7 @@ class _Comparison:
             if row.session_id != self._session_id:
                 await self._compare()
                 self._session_id, self._digest = row.session_id, _Digest(self._key)
-            self._digest.add(outcome)
+            self._digest.add(row, outcome)
 
     async def finish(self, prefix: str | None) -> None:
         """Compare the last session, and those that are empty in the source."""
@@ -201,14 +201,27 @@ class _Comparison:
         session_id, mine = self._session_id, self._digest
         if session_id is None:
             return
-        theirs = _Digest(self._key)
-        async for batch in walk(self._target, session_id=session_id, batch_bytes=self._batch_bytes):
-            for outcome in await self._other.open(batch.rows):
-                theirs.add(outcome)
+        theirs = await self._read_target(session_id, mine)
         self.sessions += 1
         self.rows += mine.count
         if not mine.equals(theirs):
             self._note(session_id, mine.count, theirs.count)
+
+    async def _read_target(self, session_id: str, mine: _Digest) -> _Digest:
+        theirs = _Digest(self._key)
+        if mine.count < BATCH_ROWS and mine.size < self._batch_bytes:
+            # Most sessions are small, and one statement reads one.
+            rows = await self._target.backend.read(
+                lambda db, conn: many_of(db).session_rows(
+                    conn, session_id, FIRST_ID, mine.count + 1
+                )
+            )
+            if len(rows) <= mine.count:
+                theirs.add_all(rows, await self._other.open(rows))
+                return theirs
+        async for batch in walk(self._target, session_id=session_id, batch_bytes=self._batch_bytes):
+            theirs.add_all(batch.rows, await self._other.open(batch.rows))
+        return theirs
 
     def _note(self, session_id: str, source_rows: int, target_rows: int) -> None:
         self.mismatched += 1
@@ -222,13 +235,19 @@ class _Digest:
     """A keyed digest over a session's items; one that cannot be read equals nothing."""
 
     def __init__(self, key: bytes) -> None:
-        self.count = 0
+        self.count = self.size = 0
         self._readable = True
         self._hmac = hmac.new(key, digestmod="sha256")
 
-    def add(self, outcome: Outcome) -> None:
+    def add_all(self, rows: list[StoredRow], outcomes: list[Outcome]) -> None:
+        """Take the next items."""
+        for row, outcome in zip(rows, outcomes, strict=True):
+            self.add(row, outcome)
+
+    def add(self, row: StoredRow, outcome: Outcome) -> None:
         """Take the next item."""
         self.count += 1
+        self.size += len(row.value)
         if isinstance(outcome, StrongroomError):
             self._readable = False
         else:

@@ -20,7 +20,7 @@ from sqlalchemy.pool import QueuePool, StaticPool
 from sqlalchemy.util import greenlet_spawn
 
 from strongroom.errors import ConfigurationError, ConflictError
-from strongroom.ledger import Head
+from strongroom.links import Head
 from strongroom.schema import ColumnType, Tables, build_tables
 from strongroom.sql import tables as ddl
 from strongroom.sql.base import Database

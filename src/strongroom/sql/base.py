@@ -203,6 +203,8 @@ class Database(ABC):
                 created_at = datetime.fromisoformat(created_at)
             except ValueError:
                 return _NO_TIME
+            if created_at.tzinfo is not None:
+                return _NO_TIME
         if not isinstance(created_at, datetime):
             return _NO_TIME
         return (created_at.replace(tzinfo=None) - _EPOCH) // timedelta(microseconds=1)

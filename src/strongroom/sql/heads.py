@@ -9,6 +9,7 @@ from sqlalchemy import (
     Connection,
     Table,
     bindparam,
+    delete,
     exists,
     insert,
     literal,
@@ -17,19 +18,29 @@ from sqlalchemy import (
     update,
 )
 
-from strongroom.ledger import LinkedRow
+from strongroom.links import LinkedRow
 from strongroom.protocols import Stored
 from strongroom.sql.base import Database
+from strongroom.sql.many import Change, many_of
 
 History = tuple[bytes | None, list[LinkedRow]]
 """The stored head of a session and some of its rows, oldest first."""
+
+
+class MovedOnError(Exception):
+    """A row is not what it was when it was read; the caller rolls back."""
+
+
+class RowVanishedError(Exception):
+    """Somebody who knows no heads removed a row while it was being popped; that is committed."""
 
 
 class Heads:
     """Runs its statements in one transaction; the swap of the head locks out other writers.
 
     ``old`` and ``new`` are stored heads, and ``old`` is None for a session that has none. Every
-    change returns False, and has changed nothing, if the head is no longer ``old``.
+    change returns False, and has changed nothing, if the head is no longer ``old``. It raises
+    MovedOnError if the head is, and the rows are not what was read with it.
     """
 
     ignore: ClassVar[dict[str, str]] = {"sqlite": "OR IGNORE", "mysql": "IGNORE"}
@@ -68,21 +79,21 @@ class Heads:
                 created_at=bindparam("time"),
             )
         )
-        self._rewrite = compile_(
-            update(messages)
-            .where(
-                messages.c.session_id == key,
-                messages.c.id == bindparam("row_id"),
-                messages.c.message_data == bindparam("before"),
-            )
-            .values(message_data=bindparam("value"))
+        later = messages.c.id > bindparam("row_id")
+        self._delete_behind = compile_(delete(messages).where(messages.c.session_id == key, later))
+        reserved = select(key, literal(b"", heads.c.head.type))
+        self._reserve = compile_(
+            insert(heads)
+            .inline()
+            .prefix_with(self.ignore.get(database.name, ""))
+            .from_select(["session_id", "head"], reserved)
         )
-        self._head = compile_(select(heads.c.head).where(of_session))
+        self._lock = compile_(select(heads.c.head).where(of_session).with_for_update())
+        self._put = compile_(update(heads).where(of_session).values(head=bindparam("new")))
         row = (messages.c.id, messages.c.message_data, messages.c.created_at)
         rows = select(*row).where(messages.c.session_id == key)
         order: Any = messages.c.id if database.indexed else messages.c.id + 0
         count: Any = bindparam("count")
-        later = messages.c.id > bindparam("row_id")
         self._all = compile_(self._beside_head(rows, of_session))
         self._last = compile_(
             self._beside_head(rows.order_by(order.desc()).limit(count), of_session)
@@ -103,11 +114,6 @@ class Heads:
 
     # Reading ------------------------------------------------------------------------------------
 
-    def head(self, conn: Connection, session_id: str) -> bytes | None:
-        """Return the stored head."""
-        head = self._head.run(conn, key=self.database.key(session_id)).scalar()
-        return None if head is None else bytes(head)
-
     def all(self, conn: Connection, session_id: str) -> History:
         """Return the head and all rows, as of one moment."""
         return self._history(self._all.run(conn, key=self.database.key(session_id)))
@@ -124,7 +130,7 @@ class Heads:
 
     def _history(self, result: Any) -> History:
         found = result.fetchall()
-        head = found[0][0]
+        head = _as_stored(found[0][0])
         # The rows of a batch share their time, so few times are converted.
         times: dict[Any, int] = {}
         convert = self.database.to_micros
@@ -136,7 +142,7 @@ class Heads:
             if time is None:
                 time = times[created_at] = convert(created_at)
             rows.append((row_id, stored, time))
-        return None if head is None else bytes(head), rows
+        return head, rows
 
     # Changing -----------------------------------------------------------------------------------
 
@@ -157,9 +163,9 @@ class Heads:
         times: Sequence[int],
     ) -> bool:
         """Add linked rows."""
+        self.database.check_values(values)
         if not self.swap(conn, session_id, old, new):
             return False
-        self.database.check_values(values)
         self.database.touch(conn, session_id)
         self._insert_rows(conn, session_id, values, times)
         return True
@@ -174,9 +180,9 @@ class Heads:
         times: Sequence[int],
     ) -> bool:
         """Put linked rows in the place of all rows."""
+        self.database.check_values(values)
         if not self.swap(conn, session_id, old, new):
             return False
-        self.database.check_values(values)
         self.database.touch(conn, session_id)
         self.database.delete_rows(conn, session_id)
         if values:
@@ -185,9 +191,44 @@ class Heads:
 
     def pop(self, conn: Connection, session_id: str, old: bytes, new: bytes, row_id: int) -> bool:
         """Remove the last row."""
+        return self.drop(conn, session_id, old, new, row_id, ())
+
+    def drop(
+        self,
+        conn: Connection,
+        session_id: str,
+        old: bytes,
+        new: bytes,
+        row_id: int,
+        changes: Sequence[Change],
+    ) -> bool:
+        """Remove a row, and put those behind it in the form that they have without it."""
         if not self.swap(conn, session_id, old, new):
             return False
-        return self.database.delete_row(conn, session_id, row_id)
+        if not self.database.delete_row(conn, session_id, row_id):
+            raise MovedOnError
+        self.rewrite(conn, changes)
+        return True
+
+    def splice(
+        self,
+        conn: Connection,
+        session_id: str,
+        old: bytes,
+        new: bytes,
+        row_id: int,
+        values: Sequence[Stored],
+        times: Sequence[int],
+    ) -> bool:
+        """Put linked rows in the place of all behind a row id."""
+        self.database.check_values(values)
+        if not self.swap(conn, session_id, old, new):
+            return False
+        self.database.touch(conn, session_id)
+        self._delete_behind.run(conn, key=self.database.key(session_id), row_id=row_id)
+        if values:
+            self._insert_rows(conn, session_id, values, times)
+        return True
 
     def clear(self, conn: Connection, session_id: str, old: bytes, new: bytes) -> bool:
         """Remove all rows and the session; its head stays."""
@@ -195,6 +236,37 @@ class Heads:
             return False
         self.database.clear(conn, session_id)
         return True
+
+    # Turning a ledger on, or on again ----------------------------------------------------------
+
+    def reserve(self, conn: Connection, session_id: str) -> bytes | None:
+        """Keep every writer out, with a ledger or without; returns the stored head, if any.
+
+        The session gets an empty head where it has none, which ``put`` replaces.
+        """
+        key = self.database.key(session_id)
+        self._reserve.run(conn, key=key)
+        head = _as_stored(self._lock.run(conn, key=key).scalar())
+        self.database.touch(conn, session_id)
+        return head or None
+
+    def put(self, conn: Connection, session_id: str, new: bytes) -> None:
+        """Store a head, under the lock that ``reserve`` took."""
+        self._put.run(conn, key=self.database.key(session_id), new=new)
+
+    def rewrite(self, conn: Connection, changes: Sequence[Change]) -> None:
+        """Put new values in the place of old ones."""
+        self.database.check_values([change.new for change in changes])
+        if changes and many_of(self.database).swap(conn, changes) != len(changes):
+            raise MovedOnError
+
+    def sessions(self, conn: Connection, after: str | None, count: int) -> list[str]:
+        """Return the next sessions that have a head, in the order of the column."""
+        names = select(self.heads.c.session_id).order_by(self.heads.c.session_id).limit(count)
+        if after is not None:
+            names = names.where(self.heads.c.session_id > self.database.key(after))
+        found = conn.execute(names).scalars()
+        return [name.decode() if isinstance(name, bytes) else name for name in found]
 
     def _insert_rows(
         self, conn: Connection, session_id: str, values: Sequence[Stored], times: Sequence[int]
@@ -205,3 +277,8 @@ class Heads:
             conn,
             [(key, value, moments[time]) for value, time in zip(values, times, strict=True)],
         )
+
+
+def _as_stored(head: Any) -> bytes | None:
+    """Return the bytes of a stored head; SQLite's columns hold anything, which is no head."""
+    return None if head is None else bytes(head) if isinstance(head, bytes | memoryview) else b"?"

@@ -24,7 +24,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from strongroom.protocols import Stored
 from strongroom.schema import CurrentTimestamp
 from strongroom.sql.base import Database, Statement
-from strongroom.sql.heads import Heads
+from strongroom.sql.heads import Heads, RowVanishedError
 
 
 class PostgreSQLHeads(Heads):
@@ -95,20 +95,26 @@ class PostgreSQLHeads(Heads):
         row_id = bindparam("row_id", type_=messages.c.id.type)
         there = exists().where(messages.c.session_id == key, messages.c.id == row_id)
         popped = following.where(there).returning(heads.c.session_id).cte("head")
-        self._pop = database.compile(
-            delete(messages).where(
+        gone = (
+            delete(messages)
+            .where(
                 messages.c.session_id == popped.c.session_id,
                 messages.c.session_id == key,
                 messages.c.id == row_id,
             )
+            .returning(messages.c.id)
+            .cte("gone")
+        )
+        self._pop = database.compile(
+            select(popped.c.session_id, gone.c.id).select_from(popped.outerjoin(gone, true()))
         )
         cleared = following.returning(heads.c.session_id).cte("head")
         rows = delete(messages).where(
             messages.c.session_id == cleared.c.session_id, messages.c.session_id == key
         )
-        gone = delete(sessions).where(sessions.c.session_id == cleared.c.session_id)
+        parent = delete(sessions).where(sessions.c.session_id == cleared.c.session_id)
         self._clear = database.compile(
-            select(cleared.c.session_id).add_cte(rows.cte("rows_gone"), gone.cte("gone"))
+            select(cleared.c.session_id).add_cte(rows.cte("gone"), parent.cte("parent"))
         )
 
     def append(
@@ -139,12 +145,16 @@ class PostgreSQLHeads(Heads):
 
     def pop(self, conn: Connection, session_id: str, old: bytes, new: bytes, row_id: int) -> bool:
         """Remove the last row."""
-        found = self._pop.run(conn, key=session_id, old=old, new=new, row_id=row_id)
-        return bool(found.rowcount)
+        key = self.database.key(session_id)
+        found = self._pop.run(conn, key=key, old=old, new=new, row_id=row_id).first()
+        if found is not None and found[1] is None:
+            raise RowVanishedError
+        return found is not None
 
     def clear(self, conn: Connection, session_id: str, old: bytes, new: bytes) -> bool:
         """Remove all rows and the session; its head stays."""
-        return self._clear.run(conn, key=session_id, old=old, new=new).first() is not None
+        key = self.database.key(session_id)
+        return self._clear.run(conn, key=key, old=old, new=new).first() is not None
 
     def _add(
         self,

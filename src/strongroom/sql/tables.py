@@ -57,7 +57,9 @@ def inspect(engine: Engine, tables: Tables) -> Database:
     with engine.connect() as conn:
         found = sql_inspect(conn)
         columns = {
-            table.name: _columns(found, table) for table in (tables.sessions, tables.messages)
+            table.name: _columns(found, table)
+            for table in (tables.sessions, tables.messages, tables.heads)
+            if table is not None
         }
         _check_column_type(columns[tables.messages.name]["message_data"]["type"], tables)
         indexed = kind.is_indexed(found, tables.messages)

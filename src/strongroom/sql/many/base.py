@@ -305,6 +305,15 @@ class Many(ABC):
             for name, row_id, value, created in found
         ]
 
+    def session_rows(
+        self, conn: Connection, session_id: str, after: int, count: int
+    ) -> list[StoredRow]:
+        """Return the next rows of one session."""
+        messages = self.messages.c
+        statement = select(messages.id, self.data()).limit(literal_column(str(count)))
+        found = self._part(conn, statement, session_id, after + 1, _LAST_ID)
+        return [StoredRow(session_id, row_id, self.stored(value), None) for row_id, value in found]
+
     def count_rows(self, conn: Connection, prefix: str | None) -> int:
         """Count rows."""
         statement = select(func.count()).select_from(self.messages)
