@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, cast
 
 from strongroom import envelope, registry
+from strongroom.ciphers.fernet import FernetBox
 from strongroom.errors import (
     AuthenticationError,
     CodecNotAcceptedError,
@@ -57,6 +58,9 @@ class _Plan:
     serializer: Serializer
 
 
+_HEADER_TEXT_SIZE = 20
+"""What a header with a key id and without third-party names takes in text form."""
+
 _MOST_PLANS = 64
 """Headers with key ids that a writer of the database makes up must not fill the memory."""
 
@@ -64,7 +68,17 @@ _MOST_PLANS = 64
 class BoundCodec:
     """A codec for the rows of one context and namespace; it derives each subkey once."""
 
-    __slots__ = ("_boxes", "_chain", "_context", "_namespace", "_plans", "_seal")
+    __slots__ = (
+        "_boxes",
+        "_chain",
+        "_context",
+        "_header_text",
+        "_namespace",
+        "_plans",
+        "_seal",
+        "_seal_text",
+        "_token_plans",
+    )
 
     def __init__(self, chain: Chain, context: str, namespace: str) -> None:
         self._chain = chain
@@ -72,30 +86,26 @@ class BoundCodec:
         self._namespace = namespace
         self._plans: dict[bytes, _Plan] = {}
         self._boxes: dict[str, Box] = {}
-        self._seal = self._bind(chain.cipher.name).seal if chain.cipher else None
+        self._token_plans: dict[str, _Plan] = {}
+        box = self._bind(chain.cipher.name) if chain.cipher else None
+        self._seal = box.seal if box else None
+        # A Fernet token is base64 already, and behind a header of whole characters it stays so.
+        self._header_text = envelope.to_text(chain.header)
+        tokens = isinstance(box, FernetBox) and len(self._header_text) == _HEADER_TEXT_SIZE
+        self._seal_text = cast("FernetBox", box).seal_text if tokens else None
 
     def encode(self, item: Item) -> bytes:
         """Return the row of an item; EncodeError if it cannot be stored or not be read back."""
-        chain = self._chain
-        problem = ""
-        try:
-            data = chain.serializer.dumps(item)
-            if len(data) > chain.max_size:
-                problem = (
-                    f"The item takes {len(data)} bytes, and the codec's max_size allows "
-                    f"{chain.max_size}: store it elsewhere, or raise max_size for every reader."
-                )
-            else:
-                if chain.compressor is not None:
-                    data = chain.compressor.compress(data)
-                if self._seal is not None:
-                    data = self._seal(data, chain.header)
-                return chain.header + data if chain.header else data
-        except StrongroomError:
-            raise
-        except Exception as error:  # noqa: BLE001 - a third party's stage may raise anything
-            problem = f"A stage of the codec failed on the item: {type(error).__name__}."
-        raise EncodeError(problem)
+        header = self._chain.header
+        data: bytes = self._payload(item)
+        return header + data if header else data
+
+    def encode_text(self, item: Item) -> str:
+        """Return what a text column holds for an item; raises EncodeError."""
+        if self._seal_text is None:
+            return envelope.column_text(self.encode(item))
+        body: str = self._payload(item, self._seal_text)
+        return self._header_text + body
 
     def encode_many(self, items: Iterable[Item]) -> list[bytes]:
         """Return the rows of several items."""
@@ -104,6 +114,9 @@ class BoundCodec:
     def decode(self, stored: Stored) -> Item:
         """Return the item of a row, given in its text or its binary form; raises DecodeError."""
         if isinstance(stored, str):
+            token_plan = self._token_plans.get(stored[:_HEADER_TEXT_SIZE])
+            if token_plan is not None:
+                return self._decode_token(token_plan, stored)
             row = envelope.from_text(stored)
         else:
             row = stored if envelope.is_envelope(stored) else None
@@ -121,6 +134,17 @@ class BoundCodec:
             raise outcome
         return outcome
 
+    def _decode_token(self, plan: _Plan, stored: str) -> Item:
+        """Decode a Fernet row in text form, whose body is a token already."""
+        envelope.check_canonical(stored)
+        box = cast("FernetBox", plan.box)
+        data = box.open_text(stored[_HEADER_TEXT_SIZE:], plan.header)
+        outcome = _unpack(plan, data, self._chain.max_size)
+        if isinstance(outcome, StrongroomError):
+            del data, stored
+            raise outcome
+        return outcome
+
     def decode_many(self, stored: Sequence[Stored]) -> list[Outcome]:
         """Return the outcomes of several rows, in order."""
         chain = self._chain
@@ -132,6 +156,27 @@ class BoundCodec:
                 if items is not None:
                     return items
         return [self._outcome(value) for value in stored]
+
+    def _payload(self, item: Item, seal: Callable[[bytes, bytes], Any] | None = None) -> Any:
+        """Serialize, compress and seal an item, by default into bytes."""
+        chain, problem = self._chain, ""
+        seal = seal or self._seal
+        try:
+            data = chain.serializer.dumps(item)
+            if len(data) > chain.max_size:
+                problem = (
+                    f"The item takes {len(data)} bytes, and the codec's max_size allows "
+                    f"{chain.max_size}: store it elsewhere, or raise max_size for every reader."
+                )
+            else:
+                if chain.compressor is not None:
+                    data = chain.compressor.compress(data)
+                return data if seal is None else seal(data, chain.header)
+        except StrongroomError:
+            raise
+        except Exception as error:  # noqa: BLE001 - a third party's stage may raise anything
+            problem = f"A stage of the codec failed on the item: {type(error).__name__}."
+        raise EncodeError(problem)
 
     def _outcome(self, stored: Stored) -> Outcome:
         try:
@@ -155,6 +200,9 @@ class BoundCodec:
         plan = _Plan(parts.header, box, compressor, serializer)
         if len(self._plans) < _MOST_PLANS:
             self._plans[parts.header] = plan
+            text = envelope.to_text(parts.header)
+            if isinstance(box, FernetBox) and len(text) == _HEADER_TEXT_SIZE:
+                self._token_plans[text] = plan
         return plan
 
     def _bind(self, name: str) -> Box:

@@ -63,13 +63,11 @@ class Conversion:
 
     async def items(self, rows: Sequence[Row]) -> list[Item]:
         """Decode rows, raising or leaving out what cannot be read."""
-        items = []
-        for outcome in await self.outcomes(rows):
-            if not isinstance(outcome, DecodeError):
-                items.append(outcome)
-            elif not self.store.leaves_out(outcome):
+        outcomes = await self.outcomes(rows)
+        for outcome in outcomes:
+            if isinstance(outcome, DecodeError) and not self.store.leaves_out(outcome):
                 raise outcome
-        return items
+        return [outcome for outcome in outcomes if not isinstance(outcome, DecodeError)]
 
     def _checked(self, value: object) -> Stored:
         """Return what an overridden hook made, if the column can hold it on every database."""

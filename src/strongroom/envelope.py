@@ -14,6 +14,7 @@ padding. ``docs/row-format.md`` is the specification; no other module knows the 
 from __future__ import annotations
 
 import base64
+import binascii
 import re
 from dataclasses import dataclass
 
@@ -39,6 +40,12 @@ _CIPHER_NAMES = {number: name for name, number in CIPHERS.items()}
 _SERIALIZER_NAMES = {number: name for name, number in SERIALIZERS.items()}
 _COMPRESSOR_NAMES = {number: name for name, number in COMPRESSORS.items()}
 _FIXED_SIZE = len(MAGIC) + 4
+_URL_SAFE = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+_NOT_CANONICAL = "The row is not canonical base64url without padding: it is truncated or altered."
+_FROM_URL_SAFE = bytes.maketrans(b"-_+/=", b"+/!!!")
+"""From base64url to base64, whose own characters base64url lacks."""
+_LAST_CHARACTERS = ("", "", "AQgw", "AEIMQUYcgkosw048")
+"""What a text may end in whose length leaves this rest by four."""
 _NAME = re.compile(rb"[a-z0-9_-]{1,64}")
 
 
@@ -121,20 +128,39 @@ def to_text(row: bytes) -> str:
 def from_text(stored: str) -> bytes | None:
     """Return the row of a text form, or None if the text is no envelope.
 
-    The first 16 bits tell: they are the first two characters and a part of the third. Only the
-    canonical encoding is read, or two texts would be one row: EnvelopeError for any other.
+    The first 16 bits tell: they are the first two characters and a part of the third. EnvelopeError
+    for an encoding that is not the canonical one.
     """
     if stored[:2] != "wa" or stored[2:3] not in {"U", "V", "W", "X"}:
         return None
-    try:
-        row = base64.urlsafe_b64decode(stored + "=" * (-len(stored) % 4))
-    except ValueError:
-        row = b""
-    if to_text(row) != stored:
-        raise EnvelopeError(
-            "The row is not canonical base64url without padding: it is truncated or altered."
-        )
+    row = decode_text(stored)
+    if row is None:
+        raise EnvelopeError(_NOT_CANONICAL)
     return row
+
+
+def check_canonical(stored: str) -> None:
+    """Raise EnvelopeError unless a text is canonical base64url without padding."""
+    rest = len(stored) % 4
+    ends_well = not rest or stored[-1] in _LAST_CHARACTERS[rest]
+    if not ends_well or not stored.isascii() or stored.encode().translate(None, _URL_SAFE):
+        raise EnvelopeError(_NOT_CANONICAL)
+
+
+def decode_text(text: str) -> bytes | None:
+    """Decode canonical base64url without padding; None for any other text.
+
+    Python's decoders skip stray characters and ignore stray bits, so two texts would be one row.
+    Here other characters fail, and the last one has to leave the bits zero that it has too many.
+    """
+    rest = len(text) % 4
+    if rest and text[-1] not in _LAST_CHARACTERS[rest]:
+        return None
+    try:
+        data = text.encode("ascii").translate(_FROM_URL_SAFE)
+        return binascii.a2b_base64(data + b"=" * (-rest % 4), strict_mode=True)
+    except ValueError:
+        return None
 
 
 def has_text_magic(stored: bytes) -> bool:

@@ -264,7 +264,7 @@ class SQLAlchemySession:
 
     async def _serialize_item(self, item: TResponseInputItem) -> str:
         """Return what the column holds for an item: str in a text column, bytes in a binary one."""
-        return cast("str", self._store.to_column(self._bound.encode(item)))
+        return cast("str", self._store.to_column(self._bound, item))
 
     async def _deserialize_item(self, item: str) -> TResponseInputItem:
         """Return the item of what the column holds: str in a text column, bytes in a binary one."""

@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 
 from strongroom.errors import EncodeError
 from strongroom.serializers import OrjsonSerializer
-from strongroom.serializers.orjson import _NONCE
 
 SERIALIZER = OrjsonSerializer()
 
@@ -106,7 +105,7 @@ ADVERSARIAL = [
     ["1", '"raw \ud800"'],
     ["18446744073709551616", "1"],
     ["1", "[[-9223372036854775809]]"],
-    ["[" * 1024 + "]" * 1024],
+    ["[" * 1025 + "]" * 1025],
 ]
 
 
@@ -125,15 +124,6 @@ def test_rows_pass_only_if_each_would_pass_alone(rows):
         assert items == [json.loads(row) for row in rows]
 
 
-@pytest.mark.parametrize("rows", [[b'"\xc3', b'\xa9"'], [b"1", b"\xff"], ["1", b"2"], [b"1", "2"]])
-def test_split_characters_and_mixed_kinds_do_not_pass(rows):
+@pytest.mark.parametrize("rows", [[b'"\xc3', b'\xa9"'], [b"1", b"\xff"]])
+def test_split_characters_do_not_pass(rows):
     assert SERIALIZER.loads_many(rows) is None
-
-
-def test_even_who_knew_the_nonce_could_not_change_the_number_of_items():
-    assert SERIALIZER.loads_many([f'1,"{_NONCE}",2', "3"]) is None
-    assert SERIALIZER.loads_many([f'"{_NONCE}"', "3"]) == [_NONCE, 3]
-
-
-def test_the_nonce_cannot_be_guessed():
-    assert len(_NONCE) >= 32

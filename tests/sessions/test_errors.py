@@ -51,8 +51,7 @@ def bad_row(database, kind):
 
     def written(spec, *, keys=None, context="s", namespace=""):
         codec = Codec.parse(spec, keys=keys)
-        row = codec.encode(item, context=context, namespace=namespace)
-        return database.store(codec=codec).to_column(row)
+        return database.store(codec=codec).to_column(codec.bind(context, namespace), item)
 
     match kind:
         case "cut":

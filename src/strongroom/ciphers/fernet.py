@@ -60,12 +60,24 @@ class FernetBox:
         token = fernet.encrypt(payload).replace(b"-", b"+").replace(b"_", b"/")
         return binascii.a2b_base64(token)
 
+    def seal_text(self, payload: bytes, header: bytes) -> str:
+        """Encrypt; returns the body's text form, which is the token without its padding."""
+        fernet, _ = self._primitive(header)
+        return fernet.encrypt(payload).rstrip(b"=").decode("ascii")
+
     def open(self, body: bytes, header: bytes, /) -> bytes:
         """Decrypt; raises UnknownKeyError or AuthenticationError."""
+        # Fernet's own base64 decoder is lax; what we encode ourselves leaves it no choice.
+        return self._decrypt(base64.urlsafe_b64encode(body), header)
+
+    def open_text(self, body: str, header: bytes) -> bytes:
+        """Decrypt the text form of a body, of which the caller knows that it is canonical."""
+        return self._decrypt(body.encode("ascii") + b"=" * (-len(body) % 4), header)
+
+    def _decrypt(self, token: bytes, header: bytes) -> bytes:
         fernet, _ = self._primitive(header)
         try:
-            # Fernet's own base64 decoder is lax; what we encode ourselves leaves it no choice.
-            return fernet.decrypt(base64.urlsafe_b64encode(body))
+            return fernet.decrypt(token)
         except InvalidToken as error:
             raise AuthenticationError(NOT_OPENED) from error
 

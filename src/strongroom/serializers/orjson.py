@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import secrets
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import TYPE_CHECKING, ClassVar
 
 import orjson
 
@@ -26,10 +25,6 @@ _INFINITY = float("inf")
 
 _WIDE = float(2**63)
 _DIGITS = bytes(0x30 if 0x30 <= byte <= 0x39 else 0x20 for byte in range(256))
-
-_NONCE = secrets.token_hex(16)
-_TEXT_SEPARATOR = f',"{_NONCE}",'
-_BYTES_SEPARATOR = _TEXT_SEPARATOR.encode()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,29 +57,12 @@ class OrjsonSerializer:
         return _EXACT.loads(data)
 
     def loads_many(self, rows: Sequence[str] | Sequence[bytes], /) -> list[Item] | None:
-        """Parse many JSON texts at once, or return None if they are better parsed one by one."""
-        # Joined by commas alone, rows such as `1,2` or `"a` and `b"` could pass for what they are
-        # not. But no row can hold the nonce, which never leaves this process. So if the result has
-        # a nonce as every second of exactly 2n-1 elements, then each separator was read as just
-        # that, commas included, and between two of them stands one element: one whole JSON text.
-        if not rows:
-            return []
-        joined: str | bytes
+        """Parse many JSON texts, or return None if they are better parsed one by one."""
         try:
-            if isinstance(rows[0], str):
-                joined = f"[{_TEXT_SEPARATOR.join(cast('Sequence[str]', rows))}]"
-            else:
-                joined = b"[%b]" % _BYTES_SEPARATOR.join(cast("Sequence[bytes]", rows))
-            elements = orjson.loads(joined)
-        except (TypeError, orjson.JSONDecodeError):  # TypeError: rows of both kinds
+            items: list[Item] = list(map(orjson.loads, rows))
+        except (TypeError, orjson.JSONDecodeError):
             return None
-        nonces = len(rows) - 1
-        if len(elements) != nonces + len(rows) or elements[1::2].count(_NONCE) != nonces:
-            return None
-        if _has_rounded(elements, joined):
-            return None
-        items: list[Item] = elements[::2]
-        return items
+        return None if _has_wide_float(items) else items
 
 
 def _is_plain(item: Item) -> bool:
@@ -126,6 +104,22 @@ def _has_rounded(item: Item, data: bytes | str) -> bool:
             if not _has_long_number(data):
                 return False
             patience = len(data)  # more values than that there cannot be
+    return False
+
+
+def _has_wide_float(items: list[Item]) -> bool:
+    """Whether there is a float among decoded values that may have been a wide integer."""
+    pending = list(items)
+    for node in pending:
+        kind = type(node)
+        if kind is str:
+            continue
+        if kind is dict:
+            pending += node.values()
+        elif kind is list:
+            pending += node
+        elif kind is float and not -_WIDE < node < _WIDE:
+            return True
     return False
 
 
