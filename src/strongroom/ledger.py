@@ -159,18 +159,20 @@ class BoundLedger:
         values: list[Stored] = []
         start, size = 0, link_size(rows[0][1]) if rows else 0
         joined = cast("bytes", joined)
-        for row, record in zip(rows, RECORD.iter_unpack(joined), strict=True):
-            row_id, stored, created_at = row
-            magic, key_id, position, time, uid, previous, mac, rest = record
-            if magic != LINK_MAGIC or rest:
+        mac_of = self._mac
+        for (row_id, stored, created_at), record in zip(
+            rows, RECORD.iter_unpack(joined), strict=True
+        ):
+            link = Link._make(record[1:6])
+            if record[0] != LINK_MAGIC or record[7]:
                 self.refuse("the row has no link", row_id)
             value = stored[size:]
             message = b"\1" + joined[start : start + LINK.size] + to_bytes(value)
-            if not compare_digest(self._mac(key_id, message), mac):
-                self.refuse("the row is not authentic", row_id, position)
-            if time != created_at:
-                self.refuse("the row's created_at has been changed", row_id, position)
-            links.append(Link(key_id, position, time, uid, previous))
+            if not compare_digest(mac_of(link.key_id, message), record[6]):
+                self.refuse("the row is not authentic", row_id, link.position)
+            if link.time != created_at:
+                self.refuse("the row's created_at has been changed", row_id, link.position)
+            links.append(link)
             values.append(value)
             start += RECORD.size
         return links, values

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from strongroom.codec import describe
 from strongroom.errors import EnvelopeError
-from strongroom.scan import check_prefix, walk_heads, walk_sessions
+from strongroom.scan import check_prefix, refuse_ledger, unlinked, walk_heads, walk_sessions
 from strongroom.sql.many import Head, many_of
 
 if TYPE_CHECKING:
@@ -79,6 +79,11 @@ async def list_sessions(
 async def delete_session(store: SessionStore, session_id: str) -> bool:
     """Remove one session."""
     store.check_session_id(session_id)
+    if store.ledger is not None:
+        # A ledger remembers that there was a session: its head stays.
+        existed = await store.backend.read(lambda db, conn: many_of(db).exists(conn, session_id))
+        await store.history(session_id).clear()
+        return existed
     return await store.backend.write(
         lambda db, conn: many_of(db).delete_session(conn, session_id), single=True
     )
@@ -88,6 +93,7 @@ async def delete_sessions(
     store: SessionStore, updated_before: dt.datetime, prefix: str | None, batch_size: int
 ) -> int:
     """Remove the sessions that were last updated before a time."""
+    refuse_ledger(store, "delete_sessions")
     check_prefix(prefix)
     if batch_size < 1:
         raise ValueError(f"batch_size is 1 or more, not {batch_size}.")
@@ -112,7 +118,7 @@ async def stats(store: SessionStore) -> Stats:
         rows += len(heads)
         for head in heads:
             size += head.size
-            spec, key_id = _describe(head)
+            spec, key_id = _describe(head._replace(head=unlinked(store, head.head)), len(head.head))
             formats[spec] += 1
             if key_id is not None:
                 key_ids[key_id] += 1
@@ -126,14 +132,14 @@ async def stats(store: SessionStore) -> Stats:
     )
 
 
-def _describe(row: Head) -> tuple[str, str | None]:
-    """Return a row's spec or format, and its key id."""
+def _describe(row: Head, shown: int) -> tuple[str, str | None]:
+    """Return the spec or format, and the key id, of a row of which so much is shown."""
     head = row.head
     text = head if isinstance(head, str) else head.decode("latin-1")
     if text[:1] in {"{", "[", '"'}:
         # Not parsed, as it is a part of the document only.
         return ("encrypted-session" if _ENCRYPTED_SESSION.match(text) else "json"), None
-    if isinstance(head, str) and row.size > len(head):
+    if isinstance(head, str) and row.size > shown:
         head = head[: len(head) // 4 * 4]  # where its base64 may be cut
     try:
         info = describe(head)

@@ -7,9 +7,12 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple
 
+from strongroom import envelope
 from strongroom.bound import BoundCodec, Outcome
-from strongroom.errors import StrongroomError
-from strongroom.protocols import Stored
+from strongroom.errors import ConfigurationError, StrongroomError
+from strongroom.ledger import BoundLedger
+from strongroom.links import link_size
+from strongroom.protocols import Item, Stored
 from strongroom.sql.many import FIRST_ID, Head, SessionRow, StoredRow, many_of
 
 if TYPE_CHECKING:
@@ -134,19 +137,36 @@ class Opener:
         self._store = store
         self._session_id: str | None = None
         self._bound = store.bind("")
+        self._ledger: BoundLedger | None = None
 
     def bound(self, session_id: str) -> BoundCodec:
         """Return the codec for a session's rows."""
         if session_id != self._session_id:
             self._bound = self._store.bind(session_id)
+            if self._store.ledger is not None:
+                self._ledger = self._store.ledger.bind(session_id, self._store.namespace)
             self._session_id = session_id
         return self._bound
+
+    def seal(self, row: StoredRow, item: Item) -> Stored:
+        """Return what takes the place of a row's value; raises EncodeError.
+
+        A ledger's link is verified, or an edit would be made to look genuine, and stays.
+        """
+        value = self._store.to_column(self.bound(row.session_id), item)
+        if self._ledger is None:
+            return value
+        link, _ = self._ledger.open_value(row.value, row.row_id)
+        return self._ledger.relink(link, value)
 
     async def open(self, rows: Sequence[StoredRow]) -> list[Outcome]:
         """Return what each row came to: its item, or the StrongroomError that says where."""
         outcomes: list[Outcome] = []
         for session_id, group in groupby(rows, key=lambda row: row.session_id):
             bound = self.bound(session_id)
+            if self._ledger is not None:
+                outcomes += [self._open_linked(bound, self._ledger, row) for row in group]
+                continue
             values = [row.value for row in group]
             try:
                 outcomes += await self._store.decode(bound, values)
@@ -157,6 +177,28 @@ class Opener:
             if isinstance(outcome, StrongroomError):
                 outcome.at(row.session_id, row.row_id)
         return outcomes
+
+    @staticmethod
+    def _open_linked(bound: BoundCodec, ledger: BoundLedger, row: StoredRow) -> Outcome:
+        try:
+            return bound.decode(ledger.open_value(row.value, row.row_id)[1])
+        except StrongroomError as error:
+            return error
+
+
+def refuse_ledger(store: SessionStore, operation: str) -> None:
+    """Raise ConfigurationError for a store whose rows a ledger links to one another."""
+    if store.ledger is not None:
+        raise ConfigurationError(
+            f"{operation} does not work on a store with a ledger: it would break the history."
+        )
+
+
+def unlinked(store: SessionStore, head: Stored) -> Stored:
+    """Return how a value begins behind its ledger's link."""
+    if store.ledger is None or not envelope.is_linked(head):
+        return head
+    return head[link_size(head) :]
 
 
 def _outcome(bound: BoundCodec, value: Stored) -> Outcome:

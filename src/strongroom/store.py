@@ -10,7 +10,7 @@ from functools import lru_cache
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeAlias
 
-from strongroom import envelope, overview, transfer
+from strongroom import overview, transfer
 from strongroom.bound import BoundCodec, Outcome
 from strongroom.codec import Codec
 from strongroom.errors import ConfigurationError, DecodeError, NotJSONError, RowLeftOutError
@@ -37,11 +37,14 @@ logger = logging.getLogger("strongroom")
 
 OnError: TypeAlias = Literal["raise", "skip"] | None
 
-_SLICE_SECONDS = 0.01
-"""How long codec work goes on before the event loop gets a turn."""
+_INLINE_SECONDS = 0.01
+"""How long a batch is encoded before the rest of it goes to a thread."""
+
+_INLINE_BYTES = 256 * 1024
+"""How much is decoded without a thread, and how large a text may be to be encoded without one."""
 
 _SLICE_BYTES = 1024 * 1024
-"""How much is decoded in one call; some ten milliseconds of work."""
+"""How much a thread decodes in one call, which may hold the interpreter's lock."""
 
 
 class SessionStore:
@@ -240,9 +243,9 @@ class SessionStore:
         bound = self.ledger.bind(session_id, self.namespace)
         return LinkedHistory(self.backend, session_id, bound, self.ledger.witness)
 
-    def to_column(self, row: bytes) -> Stored:
-        """Return what the column holds for a row."""
-        return envelope.column_text(row) if self._text else row
+    def to_column(self, bound: BoundCodec, item: Item) -> Stored:
+        """Return what the column holds for an item; raises EncodeError."""
+        return bound.encode_text(item) if self._text else bound.encode(item)
 
     @property
     def is_text(self) -> bool:
@@ -250,29 +253,25 @@ class SessionStore:
         return self._text
 
     async def encode(self, bound: BoundCodec, items: Iterable[Item]) -> list[Stored]:
-        """Encode a batch, with a turn for the event loop now and then."""
+        """Encode a batch; what takes long is done in a thread, and the event loop goes on."""
         values: list[Stored] = []
-        pause = perf_counter() + _SLICE_SECONDS
-        for item in items:
-            values.append(self.to_column(bound.encode(item)))
-            if perf_counter() > pause:
-                await asyncio.sleep(0)
-                pause = perf_counter() + _SLICE_SECONDS
+        until = perf_counter() + _INLINE_SECONDS
+        pending = iter(items)
+        for item in pending:
+            if perf_counter() > until or _is_large(item):
+                rest = [item, *pending]
+                return values + await asyncio.to_thread(self._encode_all, bound, rest)
+            values.append(bound.encode_text(item) if self._text else bound.encode(item))
         return values
 
+    def _encode_all(self, bound: BoundCodec, items: Sequence[Item]) -> list[Stored]:
+        return [self.to_column(bound, item) for item in items]
+
     async def decode(self, bound: BoundCodec, stored: Sequence[Stored]) -> list[Outcome]:
-        """Decode rows, with a turn for the event loop now and then."""
-        if sum(map(len, stored)) <= _SLICE_BYTES:
+        """Decode rows; what takes long is done in a thread, and the event loop goes on."""
+        if sum(map(len, stored)) <= _INLINE_BYTES:
             return bound.decode_many(stored)
-        outcomes: list[Outcome] = []
-        start = size = 0
-        for end, value in enumerate(stored, 1):
-            size += len(value)
-            if size > _SLICE_BYTES or end == len(stored):
-                outcomes += bound.decode_many(stored[start:end])
-                start, size = end, 0
-                await asyncio.sleep(0)
-        return outcomes
+        return await asyncio.to_thread(_decode_in_slices, bound, stored)
 
     def leaves_out(self, error: DecodeError) -> bool:
         """Decide whether a row that cannot be read is left out, and log it if so."""
@@ -290,6 +289,33 @@ class SessionStore:
         if left_out:
             logger.warning("A row was left out: %s: %s", type(error).__name__, error)
         return left_out
+
+
+def _is_large(item: Item, depth: int = 3) -> bool:
+    """Tell an item with a long text, as far as can be told in a microsecond."""
+    kind = type(item)
+    if kind is str or kind is bytes:
+        return len(item) > _INLINE_BYTES
+    if not depth or (kind is not dict and kind is not list):
+        return False
+    for part in item.values() if kind is dict else item:
+        if type(part) is str:
+            if len(part) > _INLINE_BYTES:
+                return True
+        elif _is_large(part, depth - 1):
+            return True
+    return False
+
+
+def _decode_in_slices(bound: BoundCodec, stored: Sequence[Stored]) -> list[Outcome]:
+    outcomes: list[Outcome] = []
+    start = size = 0
+    for end, value in enumerate(stored):
+        if size + len(value) > _SLICE_BYTES:
+            outcomes += bound.decode_many(stored[start:end])
+            start, size = end, 0
+        size += len(value)
+    return outcomes + bound.decode_many(stored[start:])
 
 
 def _resolve(codec: str | Codec, keys: Keyring | None, *, ensure_ascii: bool) -> Codec:

@@ -15,14 +15,17 @@ from strongroom.errors import (
 )
 from strongroom.jsonlines import dump_item, dump_line, load_line
 from strongroom.protocols import Item, Stored
-from strongroom.scan import BATCH_BYTES, BATCH_ROWS, Opener, walk
-from strongroom.sql.many import FIRST_ID, MovedError, NewRow, StoredRow, many_of
+from strongroom.scan import BATCH_BYTES, BATCH_ROWS, Opener, refuse_ledger, walk, walk_sessions
+from strongroom.sql.many import FIRST_ID, MovedError, NewRow, many_of
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-    from strongroom.sql.base import Database
+    from strongroom.sql.base import Database, Row
     from strongroom.store import SessionStore
+
+
+_NOT_NEW = "The session to fork into has items already: choose a new id."
 
 
 class LineError(PayloadError):
@@ -75,7 +78,7 @@ class Sink:
 
     async def add(self, session_id: str, item: Item, created_at: dt.datetime | None) -> None:
         """Encode an item, to be written by a later ``flush``; raises EncodeError."""
-        value = self._store.to_column(self._opener.bound(session_id).encode(item))
+        value = self._store.to_column(self._opener.bound(session_id), item)
         (await self._store.backend.prepare()).check_values([value])
         self._waiting.append(_Waiting(session_id, value, created_at, item))
         self._size += len(value)
@@ -153,6 +156,10 @@ async def export_items(
         store.check_session_id(session_id)
         if prefix is not None:
             raise ValueError("Pass session_id or prefix, not both.")
+    if store.ledger is not None:
+        async for line in _export_linked(store, session_id, prefix):
+            yield line
+        return
     opener = Opener(store)
     async for batch in walk(store, prefix=prefix, session_id=session_id):
         for row, outcome in zip(batch.rows, await opener.open(batch.rows), strict=True):
@@ -160,6 +167,37 @@ async def export_items(
                 yield dump_line(row.session_id, row.created_at, outcome)
             elif not (isinstance(outcome, DecodeError) and store.leaves_out(outcome)):
                 raise outcome
+
+
+async def _export_linked(
+    store: SessionStore, session_id: str | None, prefix: str | None
+) -> AsyncIterator[str]:
+    """Yield the lines of histories that are verified as they are read."""
+    if session_id is None:
+        async for page in walk_sessions(store, prefix=prefix):
+            for session in page:
+                async for line in _export_linked(store, session.session_id, None):
+                    yield line
+        return
+    name, bound = session_id, store.bind(session_id)
+    async for rows in store.history(name).batches(BATCH_ROWS):
+        outcomes = await store.decode(bound, [value for _, value in rows])
+        times = await _times(store, name, rows)
+        for (row_id, _), outcome in zip(rows, outcomes, strict=True):
+            if not isinstance(outcome, DecodeError):
+                yield dump_line(name, times.get(row_id), outcome)
+            elif not store.leaves_out(outcome.at(name, row_id)):
+                raise outcome
+
+
+async def _times(
+    store: SessionStore, session_id: str, rows: Sequence[Row]
+) -> dict[int, dt.datetime | None]:
+    if not rows:
+        return {}
+    first, last = (session_id, rows[0][0]), (session_id, rows[-1][0])
+    found = await store.backend.read(lambda db, conn: many_of(db).rows(conn, first, last))
+    return {row.row_id: row.created_at for row in found}
 
 
 async def import_items(
@@ -172,6 +210,7 @@ async def import_items(
     """Write the items of an export; returns how many were written."""
     if batch_rows < 1:
         raise ValueError(f"batch_rows is 1 or more, not {batch_rows}.")
+    refuse_ledger(store, "import_items")
     sink = Sink(store, append=append, batch_rows=batch_rows)
     number = 0
     async for line in _each(lines):
@@ -214,13 +253,20 @@ async def fork(store: SessionStore, source: str, target: str, upto: int | None) 
     if upto is not None and upto < 0:
         raise ValueError(f"upto is 0 or more, or None for all items; not {upto}.")
     values = await _sealed_again(store, source, target, upto) if upto != 0 else []
+    if store.ledger is not None:
+        history = store.history(target)
+        if await history.last(1):
+            raise ValueError(_NOT_NEW)
+        if values:
+            await history.append(values)
+        return len(values)
 
     def insert(db: Database, conn: Connection) -> None:
         # The append takes the lock of the session, so that what is counted then is all.
         if values:
             db.append(conn, target, values)
         if many_of(db).count_of(conn, target) != len(values):
-            raise ValueError("The session to fork into has items already: choose a new id.")
+            raise ValueError(_NOT_NEW)
 
     await store.backend.write(insert, single=False)
     return len(values)
@@ -230,15 +276,13 @@ async def _sealed_again(
     store: SessionStore, source: str, target: str, upto: int | None
 ) -> Sequence[Stored]:
     """Read the first rows of a session and encode their items for another one."""
-    rows = await store.backend.read(
-        lambda db, conn: (
-            db.rows(conn, source) if upto is None else db.after(conn, source, FIRST_ID, upto)
-        )
-    )
-    opener = Opener(store)
-    stored = [StoredRow(source, row_id, value, None) for row_id, value in rows]
-    items = await opener.open(stored)
-    for item in items:
-        if isinstance(item, StrongroomError):
-            raise item
+    if store.ledger is not None or upto is None:
+        # A history is verified as a whole.
+        rows = (await store.history(source).rows())[:upto]
+    else:
+        rows = await store.backend.read(lambda db, conn: db.after(conn, source, FIRST_ID, upto))
+    items = await store.decode(store.bind(source), [value for _, value in rows])
+    for (row_id, _), item in zip(rows, items, strict=True):
+        if isinstance(item, DecodeError):
+            raise item.at(source, row_id)
     return await store.encode(store.bind(target), items)

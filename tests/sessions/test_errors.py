@@ -19,6 +19,7 @@ from strongroom import (
     StrongroomError,
     UnknownKeyError,
 )
+from strongroom.envelope import to_text
 
 KEYS, OTHER_KEYS = (Keyring(Key(bytes([number]) * 32)) for number in (1, 2))
 SECRET = "the plaintext of the row"
@@ -53,16 +54,19 @@ def bad_row(database, kind):
         codec = Codec.parse(spec, keys=keys)
         return database.store(codec=codec).to_column(codec.bind(context, namespace), item)
 
+    def stored(row):
+        return row if database.column_type == "binary" else to_text(row)
+
     match kind:
         case "cut":
             return written("msgpack")[:5]
         case "version":
             row = bytearray(Codec.parse("msgpack").encode(item, context="s"))
             row[2] = 9
-            return database.store().to_column(bytes(row))
+            return stored(bytes(row))
         case "damaged":
             row = Codec.parse("msgpack+zlib").encode(item, context="s")
-            return database.store().to_column(row[:-3])
+            return stored(row[:-3])
         case "sealed":
             return written(SEALED, keys=KEYS)
         case "other key":
@@ -74,7 +78,7 @@ def bad_row(database, kind):
         case "altered":
             row = bytearray(Codec.parse(SEALED, keys=KEYS).encode(item, context="s"))
             row[-1] ^= 1
-            return database.store().to_column(bytes(row))
+            return stored(bytes(row))
         case "unsealed":
             return written("msgpack")
     return kind

@@ -6,17 +6,22 @@ store's codec, not the hooks of a session's subclass.
 
 from strongroom.maintenance._report import Failure, Progress
 from strongroom.maintenance.copy import CopyReport, Mismatch, copy
+from strongroom.maintenance.ledgers import AdoptReport, ResetReport, adopt, reset
 from strongroom.maintenance.recode import RecodeReport, recode
 from strongroom.maintenance.verify import VerifyReport, verify
 
 __all__ = [
+    "AdoptReport",
     "CopyReport",
     "Failure",
     "Mismatch",
     "Progress",
     "RecodeReport",
+    "ResetReport",
     "VerifyReport",
+    "adopt",
     "copy",
     "recode",
+    "reset",
     "verify",
 ]

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from strongroom.errors import ConfigurationError, StrongroomError
+from strongroom.errors import StrongroomError
 from strongroom.sql.many import many_of
 from strongroom.store import SessionStore
 
@@ -31,10 +31,13 @@ class Progress:
 
 @dataclass(frozen=True, kw_only=True)
 class Failure:
-    """A row that was left as it is, and why: the class and the message of its error."""
+    """A row that was left as it is, and why: the class and the message of its error.
+
+    ``row_id`` is None where it is a session that a ledger does not vouch for.
+    """
 
     session_id: str
-    row_id: int
+    row_id: int | None
     error: str
     message: str
 
@@ -46,7 +49,7 @@ class Failures:
         self.total = 0
         self._listed: list[Failure] = []
 
-    def add(self, session_id: str, row_id: int, error: StrongroomError) -> None:
+    def add(self, session_id: str, row_id: int | None, error: StrongroomError) -> None:
         """Note a row."""
         self.total += 1
         if len(self._listed) < MOST_FAILURES:
@@ -127,11 +130,3 @@ class Pace:
         if self._rate is not None:
             self._due = max(self._due, time.monotonic() - 1) + rows / self._rate
             await asyncio.sleep(max(0.0, self._due - time.monotonic()))
-
-
-def refuse_ledger(store: SessionStore, operation: str) -> None:
-    """Raise ConfigurationError for a store whose rows a ledger links to one another."""
-    if store.ledger is not None:
-        raise ConfigurationError(
-            f"{operation} does not know ledgers yet, and would break the links between rows."
-        )

@@ -16,9 +16,8 @@ from strongroom.maintenance._report import (
     Failures,
     Meter,
     Progress,
-    refuse_ledger,
 )
-from strongroom.scan import BATCH_BYTES, BATCH_ROWS, Opener, walk, walk_sessions
+from strongroom.scan import BATCH_BYTES, BATCH_ROWS, Opener, refuse_ledger, walk, walk_sessions
 from strongroom.sql.many import FIRST_ID, StoredRow, many_of
 from strongroom.store import SessionStore
 from strongroom.transfer import Sink

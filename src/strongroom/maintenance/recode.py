@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from strongroom import envelope
-from strongroom.codec import Codec
 from strongroom.errors import EncodeError, EnvelopeError, StrongroomError
 from strongroom.maintenance._report import (
     Failure,
@@ -14,11 +13,10 @@ from strongroom.maintenance._report import (
     Meter,
     Pace,
     Progress,
-    refuse_ledger,
 )
 from strongroom.protocols import Reader, Stored
 from strongroom.readers import PlaintextReader
-from strongroom.scan import BATCH_BYTES, Opener, walk
+from strongroom.scan import BATCH_BYTES, Opener, unlinked, walk
 from strongroom.sql.many import Change, Head, StoredRow, many_of
 from strongroom.store import SessionStore
 
@@ -67,7 +65,6 @@ async def recode(
     ``prefix`` is of session ids. ``rows_per_second`` limits the rows that are rewritten. A batch
     has at most ``batch_rows`` rows and ``batch_bytes`` bytes of old values, or one row.
     """
-    refuse_ledger(store, "recode")
     pace = Pace(rows_per_second)
     recoded = passes = 0
     while True:
@@ -103,7 +100,7 @@ class _Pass:
     """One walk over the store; ``found`` counts the rows that there was something to do about."""
 
     def __init__(self, store: SessionStore, *, dry_run: bool) -> None:
-        self.target = _Target(store.codec)
+        self.target = _Target(store)
         self.rows = self.found = self.recoded = 0
         self.failures = Failures()
         self._store = store
@@ -131,8 +128,7 @@ class _Pass:
                 self.failures.add(row.session_id, row.row_id, outcome)
                 continue
             try:
-                sealed = self._opener.bound(row.session_id).encode(outcome)
-                new = self._store.to_column(sealed)
+                new = self._opener.seal(row, outcome)
                 database.check_values([new])
             except EncodeError as error:
                 self.failures.add(row.session_id, row.row_id, error)
@@ -144,7 +140,9 @@ class _Pass:
 class _Target:
     """The form that a codec writes, told by the header alone."""
 
-    def __init__(self, codec: Codec) -> None:
+    def __init__(self, store: SessionStore) -> None:
+        codec = store.codec
+        self._store = store
         self._header = codec.header
         # As many characters of the text form as show the header, and at least the magic.
         self._shown = (max(len(self._header), 3) + 2) // 3 * 4
@@ -156,7 +154,7 @@ class _Target:
 
     def may_differ(self, head: Head) -> bool:
         """Tell, without the rest of a row, whether it has to be looked at."""
-        row = self._envelope(head.head)
+        row = self._envelope(unlinked(self._store, head.head))
         if self._header:
             return row is None or not row.startswith(self._header)
         # Bare JSON has no header, and a reader tells its rows by the whole of them.
@@ -164,6 +162,7 @@ class _Target:
 
     def differs(self, stored: Stored) -> bool:
         """Tell whether a row that had to be looked at is not in the codec's form."""
+        stored = unlinked(self._store, stored)
         if self._header or self._envelope(stored) is not None:
             return True
         return any(reader.matches(stored) for reader in self._readers)

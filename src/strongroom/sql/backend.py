@@ -10,6 +10,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
+from itertools import count
 from typing import TypeAlias, TypeVar
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
@@ -155,13 +156,13 @@ class Backend:
         An operation that raises is rolled back.
         """
         database = self._database or await self.prepare()
-        return await self._run(
-            lambda: self._operate(database, operation, writes=True, single=single),
-            self._shared.writers,
-        )
+        tries = count()
 
-    def _add_index(self) -> None:
-        ddl.add_index(self.sync_engine, self.tables)
+        def work() -> T:
+            late = next(tries) > 0
+            return self._operate(database, operation, writes=True, single=single, late=late)
+
+        return await self._run(work, self._shared.writers)
 
     def _prepare(self) -> Database:
         if self.create_tables:
@@ -175,8 +176,11 @@ class Backend:
         *,
         writes: bool,
         single: bool,
+        late: bool = False,
     ) -> T:
         with self.sync_engine.connect() as conn:
+            if late:
+                database.push_in(conn)
             ready = self._begin(database, conn, writes=writes, single=single)
             result = operation(database, ready)
             if writes:

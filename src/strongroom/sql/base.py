@@ -19,6 +19,7 @@ from sqlalchemy import (
     Executable,
     Index,
     Inspector,
+    Select,
     Table,
     bindparam,
     delete,
@@ -81,15 +82,9 @@ class Database(ABC):
         self.indexed = indexed
         self._id_length: int | None = None
         messages = tables.messages
-        order: ColumnElement[int] = messages.c.id if indexed else messages.c.id + 0
-        rows = select(messages.c.id, messages.c.message_data).where(self.of_session)
-        self._rows = self.compile(rows.order_by(messages.c.id))
-        self._last = self.compile(rows.order_by(order.desc()).limit(bindparam("count")))
-        self._after = self.compile(
-            rows.where(messages.c.id > bindparam("row_id"))
-            .order_by(order)
-            .limit(bindparam("count"))
-        )
+        rows = select(messages.c.id, messages.c.message_data)
+        self._rows = self.compile(rows.where(self.of_session).order_by(messages.c.id))
+        self.compile_reads(rows)
         self._lock = self.compile(
             select(tables.sessions.c.session_id).where(self.is_session).with_for_update()
         )
@@ -98,6 +93,19 @@ class Database(ABC):
             delete(messages).where(self.of_session, messages.c.id == bindparam("row_id"))
         )
         self._delete_session = self.compile(delete(tables.sessions).where(self.is_session))
+
+    def compile_reads(self, rows: Select[Any]) -> None:
+        """Compile the statements that read a part of a session."""
+        count: Any = bindparam("count")
+        later = self.tables.messages.c.id > bindparam("row_id")
+        self._last = self.compile(self.in_order(rows, newest_first=True).limit(count))
+        self._after = self.compile(self.in_order(rows.where(later)).limit(count))
+
+    def in_order(self, rows: Select[Any], *, newest_first: bool = False) -> Select[Any]:
+        """Pick a session's rows in their order, in a way that does not walk the whole table."""
+        messages = self.tables.messages
+        order: ColumnElement[int] = messages.c.id if self.indexed else messages.c.id + 0
+        return rows.where(self.of_session).order_by(order.desc() if newest_first else order)
 
     @property
     def of_session(self) -> ColumnElement[bool]:
@@ -128,6 +136,9 @@ class Database(ABC):
     def begin(self, conn: Connection, *, writes: bool, single: bool) -> Connection:
         """Prepare a fresh connection for an operation; ``single``: it is a single statement."""
         return conn
+
+    def push_in(self, conn: Connection) -> None:  # noqa: B027 - servers let writers in by turns
+        """Get a writer in that others have kept out."""
 
     def is_stale(self, conn: Connection) -> bool:
         """Tell, without asking the server, whether the driver lost this connection."""
@@ -195,6 +206,12 @@ class Database(ABC):
 
     def check_values(self, values: Sequence[Stored]) -> None:  # noqa: B027 - most take any
         """Raise EncodeError for a value that the server would not take."""
+
+    def insert_many(
+        self, conn: Connection, statement: Statement, rows: Sequence[tuple[Any, ...]]
+    ) -> None:
+        """Insert rows, given in the order of the statement's names."""
+        statement.run_many(conn, rows)
 
     def to_micros(self, created_at: Any) -> int:
         """Return a row's time as microseconds since 1970 UTC; what is no time is before all."""
@@ -266,7 +283,10 @@ class Database(ABC):
 
 
 def _pairs(result: Any) -> list[Row]:
-    return [tuple(row) for row in result.fetchall()]
+    """Return the driver's own rows: SQLAlchemy's would only be taken apart again."""
+    rows: list[Row] = list(map(tuple, result.cursor.fetchall()))
+    result.close()
+    return rows
 
 
 def index_of(tables: Tables) -> Index:

@@ -6,15 +6,19 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from sqlalchemy import (
+    ColumnElement,
     Connection,
     Table,
     bindparam,
     delete,
     exists,
+    func,
     insert,
     literal,
+    literal_column,
+    null,
     select,
-    true,
+    union_all,
     update,
 )
 
@@ -90,7 +94,7 @@ class Heads:
         )
         self._lock = compile_(select(heads.c.head).where(of_session).with_for_update())
         self._put = compile_(update(heads).where(of_session).values(head=bindparam("new")))
-        row = (messages.c.id, messages.c.message_data, messages.c.created_at)
+        row = (messages.c.id, messages.c.message_data, self.micros(messages.c.created_at))
         rows = select(*row).where(messages.c.session_id == key)
         order: Any = messages.c.id if database.indexed else messages.c.id + 0
         count: Any = bindparam("count")
@@ -102,14 +106,26 @@ class Heads:
             self._beside_head(rows.where(later).order_by(order).limit(count), of_session)
         )
 
+    def micros(self, created_at: ColumnElement[Any]) -> ColumnElement[Any]:
+        """Return a time for ``time_of``; drivers are faster with numbers than with times."""
+        if self.database.name != "mysql":
+            return created_at
+        return func.timestampdiff(
+            literal_column("MICROSECOND"), literal_column("'1970-01-01'"), created_at
+        )
+
+    def time_of(self, micros: Any) -> int:
+        """Return microseconds since 1970; what is no time is before all."""
+        if self.database.name == "mysql" and micros is not None:
+            return int(micros)
+        return self.database.to_micros(micros)
+
     def _beside_head(self, rows: Any, of_session: Any) -> Any:
-        """Return a statement that gives a head even without rows, and rows even without a head."""
-        one = select(literal(1).label("one")).subquery("one")
+        """Return a statement that gives the rows by their ids, and the head without one."""
         picked = rows.subquery("picked")
-        return (
-            select(self.heads.c.head, picked.c.id, picked.c.message_data, picked.c.created_at)
-            .select_from(one.outerjoin(self.heads, of_session).outerjoin(picked, true()))
-            .order_by(picked.c.id)
+        head = select(self.heads.c.head, *(null().label(column.name) for column in picked.c))
+        return union_all(head.where(of_session), select(null().label("head"), *picked.c)).order_by(
+            literal_column("2")
         )
 
     # Reading ------------------------------------------------------------------------------------
@@ -129,18 +145,16 @@ class Heads:
         return self._history(self._after.run(conn, key=key, row_id=row_id, count=count))
 
     def _history(self, result: Any) -> History:
-        found = result.fetchall()
-        head = _as_stored(found[0][0])
+        head = None
+        rows: list[LinkedRow] = []
         # The rows of a batch share their time, so few times are converted.
-        times: dict[Any, int] = {}
-        convert = self.database.to_micros
-        rows = []
-        for _, row_id, stored, created_at in found:
+        before, time = None, self.time_of(None)
+        for stored_head, row_id, stored, created_at in result.fetchall():
             if row_id is None:
+                head = _as_stored(stored_head)
                 continue
-            time = times.get(created_at)
-            if time is None:
-                time = times[created_at] = convert(created_at)
+            if created_at != before:
+                before, time = created_at, self.time_of(created_at)
             rows.append((row_id, stored, time))
         return head, rows
 
@@ -247,7 +261,8 @@ class Heads:
         key = self.database.key(session_id)
         self._reserve.run(conn, key=key)
         head = _as_stored(self._lock.run(conn, key=key).scalar())
-        self.database.touch(conn, session_id)
+        if not self.database.lock(conn, session_id):
+            self.database.touch(conn, session_id)
         return head or None
 
     def put(self, conn: Connection, session_id: str, new: bytes) -> None:
@@ -273,10 +288,8 @@ class Heads:
     ) -> None:
         key, moment = self.database.key(session_id), self.database.from_micros
         moments = {time: moment(time) for time in set(times)}
-        self._insert.run_many(
-            conn,
-            [(key, value, moments[time]) for value, time in zip(values, times, strict=True)],
-        )
+        rows = [(key, value, moments[time]) for value, time in zip(values, times, strict=True)]
+        self.database.insert_many(conn, self._insert, rows)
 
 
 def _as_stored(head: Any) -> bytes | None:

@@ -7,13 +7,19 @@ from typing import Any
 
 from sqlalchemy import (
     TIMESTAMP,
+    BigInteger,
+    ColumnElement,
     Connection,
     Text,
     bindparam,
+    case,
+    cast,
     delete,
     exists,
+    extract,
     func,
     insert,
+    literal_column,
     select,
     true,
     update,
@@ -47,6 +53,9 @@ class PostgreSQLHeads(Heads):
             .values(head=new)
         )
         self._first = database.compile(first)
+        self._reserve = database.compile(
+            upsert(heads).values(session_id=key, head=b"").on_conflict_do_nothing()
+        )
 
         data = BYTEA() if database.tables.column_type == "binary" else Text()
         item = (
@@ -116,6 +125,15 @@ class PostgreSQLHeads(Heads):
         self._clear = database.compile(
             select(cleared.c.session_id).add_cte(rows.cte("gone"), parent.cte("parent"))
         )
+
+    def micros(self, created_at: ColumnElement[Any]) -> ColumnElement[Any]:
+        """Return microseconds; infinity has none."""
+        micros = extract("epoch", created_at) * literal_column("1000000")
+        return case((func.isfinite(created_at), cast(micros, BigInteger)))
+
+    def time_of(self, micros: Any) -> int:
+        """Return microseconds since 1970; what is no time is before all."""
+        return self.database.to_micros(None) if micros is None else int(micros)
 
     def append(
         self,

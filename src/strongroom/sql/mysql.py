@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from strongroom.errors import ConfigurationError, ConflictError, EncodeError
 from strongroom.protocols import Stored
 from strongroom.schema import SESSION_ID_BYTES, CurrentTimestamp, Tables
-from strongroom.sql.base import Columns, Database, index_of
+from strongroom.sql.base import Columns, Database, Statement, index_of
 
 _TRANSIENT = {
     1020,  # the row has changed since the snapshot (MariaDB's snapshot isolation)
@@ -27,6 +27,8 @@ _LARGE_BLOBS = ("LONGBLOB", "MEDIUMBLOB")
 _ESCAPED = (b"\\", b"'", b'"', b"\0", b"\n", b"\r", b"\x1a")
 _STATEMENT_BYTES = 4096
 """More than an insert takes beside the value: its own text and the session id, escaped."""
+_JOINED_BYTES = 1024 * 1024
+"""More than the drivers join into one insert of many rows."""
 
 
 class MySQL(Database):
@@ -143,7 +145,7 @@ class MySQL(Database):
         self.check_values(values)
         self.touch(conn, session_id)
         key = self.key(session_id)
-        self._insert.run_many(conn, [(key, value) for value in values])
+        self.insert_many(conn, self._insert, [(key, value) for value in values])
 
     def replace(self, conn: Connection, session_id: str, values: Sequence[Stored]) -> bool:
         """Put a batch in the place of all rows."""
@@ -152,8 +154,18 @@ class MySQL(Database):
         self.delete_rows(conn, session_id)
         if values:
             key = self.key(session_id)
-            self._insert.run_many(conn, [(key, value) for value in values])
+            self.insert_many(conn, self._insert, [(key, value) for value in values])
         return True
+
+    def insert_many(
+        self, conn: Connection, statement: Statement, rows: Sequence[tuple[Any, ...]]
+    ) -> None:
+        """Insert rows, each by itself where the server takes less than the drivers join."""
+        if self._packet >= _JOINED_BYTES:
+            statement.run_many(conn, rows)
+            return
+        for row in rows:
+            statement.run_many(conn, [row])
 
     def clear(self, conn: Connection, session_id: str) -> None:
         """Remove all rows and the session, its row locked first as every writer does."""
@@ -194,4 +206,6 @@ def _lock(conn: Connection) -> Iterator[None]:
     try:
         yield
     finally:
-        conn.exec_driver_sql("SELECT RELEASE_LOCK(%s)", name)
+        # A connection that was lost has lost its locks too.
+        if not conn.invalidated:
+            conn.exec_driver_sql("SELECT RELEASE_LOCK(%s)", name)

@@ -17,6 +17,7 @@ from sqlalchemy import (
     Dialect,
     Index,
     Inspector,
+    Select,
     String,
     Table,
     Text,
@@ -55,12 +56,17 @@ class PostgreSQL(Database):
     name = "postgresql"
     longest_id = 2600  # what an entry of a B-tree holds, and a little less
 
+    _keyed_by_session = False
+    """Whether the primary key begins with the session id, as on a partitioned table."""
+
     def __init__(self, tables: Tables, dialect: Dialect, *, indexed: bool) -> None:
-        super().__init__(tables, dialect, indexed=indexed)
         sessions, messages = tables.sessions, tables.messages
         version = cast(
             literal_column(f"{dialect.identifier_preparer.format_table(sessions)}.xmin"), String
         )
+        seen = select(version.label("version")).where(sessions.c.session_id == bindparam("key"))
+        self._seen = seen.scalar_subquery()
+        super().__init__(tables, dialect, indexed=indexed)
         parent = upsert(sessions).values(session_id=bindparam("key"))
         touch = {"updated_at": CurrentTimestamp()}
         data = BYTEA() if tables.column_type == "binary" else Text()
@@ -82,11 +88,11 @@ class PostgreSQL(Database):
             insert(messages).inline().from_select(["session_id", "message_data"], batch)
         )
 
-        seen = select(version).where(self.is_session).scalar_subquery()
+        # SQLAlchemy leaves schemas out below ON CONFLICT, so this table is named before it.
+        before = seen.cte("before")
+        same = version == select(before.c.version).scalar_subquery()
         unchanged = (
-            parent.on_conflict_do_update(
-                index_elements=["session_id"], set_=touch, where=version == seen
-            )
+            parent.on_conflict_do_update(index_elements=["session_id"], set_=touch, where=same)
             .returning(sessions.c.session_id)
             .cte("parent")
         )
@@ -103,12 +109,8 @@ class PostgreSQL(Database):
         )
         added = insert(messages).inline().from_select(["session_id", "message_data"], batch)
         self._replace = self.compile(
-            select(unchanged.c.session_id).add_cte(gone, added.cte("added"))
+            select(unchanged.c.session_id).add_cte(before, gone, added.cte("added"))
         )
-
-        tail = select(messages.c.id, messages.c.message_data, seen).where(self.of_session)
-        order: Any = messages.c.id if indexed else messages.c.id + 0
-        self._tail = self.compile(tail.order_by(order.desc()).limit(bindparam("count")))
         current = (
             select(sessions.c.session_id)
             .where(self.is_session, version == bindparam("version", type_=String()))
@@ -120,6 +122,25 @@ class PostgreSQL(Database):
             .where(messages.c.session_id == current.c.session_id)
             .where(self.of_session, messages.c.id == bindparam("row_id"))
         )
+
+    def compile_reads(self, rows: Select[Any]) -> None:
+        """Compile the statements that read a part of a session."""
+        super().compile_reads(rows)
+        tail = self.in_order(rows.add_columns(self._seen), newest_first=True)
+        self._tail = self.compile(tail.limit(bindparam("count")))
+
+    def in_order(self, rows: Select[Any], *, newest_first: bool = False) -> Select[Any]:
+        """Pick a session's rows so that only the index on (session_id, id) gives their order.
+
+        With an equality, the planner takes the primary key for a session that has many of the
+        table's rows, and walks over all that others have written since. A partitioned table needs
+        the equality, and has no index on the id alone.
+        """
+        if not self.indexed or self._keyed_by_session:
+            return super().in_order(rows, newest_first=newest_first)
+        name, number = self.tables.messages.c.session_id, self.tables.messages.c.id
+        order = (name.desc(), number.desc()) if newest_first else (name, number)
+        return rows.where(name >= bindparam("key"), name <= bindparam("key")).order_by(*order)
 
     def begin(self, conn: Connection, *, writes: bool, single: bool) -> Connection:
         """Let a single statement be its own transaction, and fix the isolation of a longer one."""
@@ -169,7 +190,9 @@ class PostgreSQL(Database):
                     f"ON {prepare.format_table(tables.messages)} (session_id, id)"
                 )
         finally:
-            conn.exec_driver_sql("SELECT pg_advisory_unlock($1)", (_CREATE_LOCK,))
+            # A connection that was lost has lost its locks too.
+            if not conn.invalidated:
+                conn.exec_driver_sql("SELECT pg_advisory_unlock($1)", (_CREATE_LOCK,))
 
     @staticmethod
     def _is_broken(conn: Connection, index: Index) -> bool:
@@ -209,13 +232,18 @@ class PostgreSQL(Database):
         return found.first() is not None
 
     def look(self, conn: Connection, columns: Columns) -> None:
-        """See whether the foreign key takes a session's rows along."""
+        """See how the rows are keyed, and whether the foreign key takes a session's rows along."""
         super().look(conn, columns)
         messages = self.tables.messages
+        found = sql_inspect(conn)
+        primary = found.get_pk_constraint(messages.name, messages.schema)["constrained_columns"]
+        if primary[:1] == ["session_id"]:
+            self._keyed_by_session = True
+            self.compile_reads(select(messages.c.id, messages.c.message_data))
         self.clears_at_once = any(
             key["constrained_columns"] == ["session_id"]
             and key["options"].get("ondelete") == "CASCADE"
-            for key in sql_inspect(conn).get_foreign_keys(messages.name, messages.schema)
+            for key in found.get_foreign_keys(messages.name, messages.schema)
         )
 
     def clear(self, conn: Connection, session_id: str) -> None:

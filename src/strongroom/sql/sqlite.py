@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
+import random
 import sqlite3
+import time
 from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Connection, Dialect, bindparam, delete, func, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.util import await_only
 
 from strongroom.protocols import Stored
 from strongroom.schema import CurrentTimestamp, Tables
 from strongroom.sql.base import Database, Row, index_of
 
 _RETURNING = (3, 35)
+_PUSH_SECONDS = 5.0
 _TRANSIENT = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 
 
@@ -63,6 +68,28 @@ class SQLite(Database):
             if driver.isolation_level is None and not driver.in_transaction:
                 conn.exec_driver_sql("BEGIN IMMEDIATE")
         return conn
+
+    def push_in(self, conn: Connection) -> None:
+        """Take the write lock by asking for it often.
+
+        SQLite asks the more seldom the longer it waits, up to ten times a second, so that a process
+        whose neighbours write all the time may wait for ever.
+        """
+        timeout: Any = conn.exec_driver_sql("PRAGMA busy_timeout").scalar()
+        conn.exec_driver_sql("PRAGMA busy_timeout = 0")
+        until = time.monotonic() + _PUSH_SECONDS
+        try:
+            while True:
+                try:
+                    conn.exec_driver_sql("BEGIN IMMEDIATE")
+                except DBAPIError as error:
+                    if not self.is_transient(error) or time.monotonic() > until:
+                        raise
+                else:
+                    return
+                await_only(asyncio.sleep(random.uniform(0.001, 0.004)))  # noqa: S311 - jitter
+        finally:
+            conn.exec_driver_sql(f"PRAGMA busy_timeout = {int(timeout)}")
 
     @classmethod
     def make_tables(cls, conn: Connection, tables: Tables) -> None:

@@ -33,8 +33,8 @@ from strongroom.sql.base import Database
 FIRST_ID = -(2**63)
 _LAST_ID = 2**63 - 1
 
-HEAD_SIZE = 280
-"""As many characters as the text form of the longest header has."""
+HEAD_SIZE = 384
+"""As many characters as the text forms of a ledger's link and of the longest header have."""
 
 
 class Head(NamedTuple):
@@ -326,6 +326,18 @@ class Many(ABC):
         statement = statement.where(self.within(self.sessions.c.session_id, prefix))
         return int(conn.execute(statement).scalar_one())
 
+    def ids_without_session(self, conn: Connection, after: str, limit: int) -> list[str]:
+        """Return the next ids that a ledger has a head for, and whose session is not there."""
+        heads = self.database.tables.heads
+        if heads is None:
+            return []
+        headed = table(heads.name, column("session_id"), schema=heads.schema)
+        name, session_id = headed.c.session_id, self.sessions.c.session_id
+        gone = ~select(session_id).where(session_id == name).exists()
+        statement = select(name).where(name > self.key(after), gone).order_by(name)
+        found = conn.execute(statement.limit(literal_column(str(limit))))
+        return [self._text(row[0]) for row in found]
+
     def newest(self, conn: Connection, session_ids: Iterable[str]) -> dict[str, int]:
         """Return the newest row id of each session that has rows."""
         sessions, messages = self.sessions.c, self.messages.c
@@ -360,6 +372,12 @@ class Many(ABC):
             raise MovedError(moved)
         self.add_rows(conn, rows)
         return self.newest(conn, spans)
+
+    def exists(self, conn: Connection, session_id: str) -> bool:
+        """Tell whether a session is there."""
+        name = self.sessions.c.session_id
+        found = conn.execute(select(name).where(name == self.key(session_id)))
+        return found.first() is not None
 
     def count_of(self, conn: Connection, session_id: str) -> int:
         """Count the rows of one session."""

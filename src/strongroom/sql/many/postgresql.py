@@ -58,6 +58,10 @@ class ManyPostgreSQL(Many):
         """Return session ids in the collation that compares bytes."""
         return collate(session_id, "C")
 
+    def within(self, session_id: ColumnElement[Any], prefix: str | None) -> ColumnElement[bool]:
+        """Return the range, which is whole for a walk too."""
+        return self.below_end(session_id, prefix)
+
     def below_end(self, session_id: ColumnElement[Any], prefix: str | None) -> ColumnElement[bool]:
         """Return the whole range: a walk goes by the column's own collation."""
         upper = super().below_end(session_id, prefix)
