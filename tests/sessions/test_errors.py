@@ -304,3 +304,24 @@ def test_every_error_has_a_place():
     error = StrongroomError("Something failed.")
     assert (error.session_id, error.row_id) == (None, None)
     assert str(error.at("s", 7)) == "Something failed. [session 's', row 7]"
+
+
+@pytest.mark.databases("sqlite-file", "sqlite-memory", column_types=("text",))
+@pytest.mark.parametrize("spec", ["json", SEALED])
+async def test_text_that_is_no_utf8_is_a_row_that_cannot_be_read(database, spec):
+    options = {"codec": spec, "keys": KEYS if spec == SEALED else None}
+    session = database.session(**options, on_error="raise")
+    await session.add_items(n(1, 2))
+    await database.execute(
+        "UPDATE agent_messages SET message_data = CAST(x'22ff22' AS TEXT) WHERE id = 2"
+    )
+    for operation in (session.get_items, session.pop_item):
+        with pytest.raises(DecodeError) as caught:
+            await operation()
+        assert (caught.value.session_id, caught.value.row_id) == ("s", 2)
+    skipping = database.session(**options, on_error="skip")
+    assert await skipping.get_items() == n(1)
+    assert [await skipping.pop_item(), await skipping.pop_item()] == [*n(1), None]
+    await session.add_items(n(3))
+    assert await session.pop_item() == n(3)[0]
+    assert await database.execute("SELECT id FROM agent_messages") == [(2,)]

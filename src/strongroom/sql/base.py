@@ -179,17 +179,23 @@ class Database(ABC):
 
     # Operations -------------------------------------------------------------------------------
 
+    def read(self, statement: Statement, conn: Connection, **values: Any) -> Any:
+        """Execute a statement that reads values; returns SQLAlchemy's result."""
+        return statement.run(conn, **values)
+
     def rows(self, conn: Connection, session_id: str) -> list[Row]:
         """Return all rows of a session, oldest first."""
-        return _pairs(self._rows.run(conn, key=self.key(session_id)))
+        return _pairs(self.read(self._rows, conn, key=self.key(session_id)))
 
     def last(self, conn: Connection, session_id: str, count: int) -> list[Row]:
         """Return the latest rows of a session, oldest first."""
-        return _pairs(self._last.run(conn, key=self.key(session_id), count=count))[::-1]
+        found = self.read(self._last, conn, key=self.key(session_id), count=count)
+        return _pairs(found)[::-1]
 
     def after(self, conn: Connection, session_id: str, row_id: int, count: int) -> list[Row]:
         """Return the next rows behind a row id, oldest first."""
-        return _pairs(self._after.run(conn, key=self.key(session_id), row_id=row_id, count=count))
+        key = self.key(session_id)
+        return _pairs(self.read(self._after, conn, key=key, row_id=row_id, count=count))
 
     @abstractmethod
     def touch(self, conn: Connection, session_id: str) -> None:

@@ -132,17 +132,18 @@ class Heads:
 
     def all(self, conn: Connection, session_id: str) -> History:
         """Return the head and all rows, as of one moment."""
-        return self._history(self._all.run(conn, key=self.database.key(session_id)))
+        return self._history(self.database.read(self._all, conn, key=self.database.key(session_id)))
 
     def last(self, conn: Connection, session_id: str, count: int) -> History:
         """Return the head and the latest rows, as of one moment."""
         key = self.database.key(session_id)
-        return self._history(self._last.run(conn, key=key, count=count))
+        return self._history(self.database.read(self._last, conn, key=key, count=count))
 
     def after(self, conn: Connection, session_id: str, row_id: int, count: int) -> History:
         """Return the head and the next rows behind a row id, as of one moment."""
         key = self.database.key(session_id)
-        return self._history(self._after.run(conn, key=key, row_id=row_id, count=count))
+        found = self.database.read(self._after, conn, key=key, row_id=row_id, count=count)
+        return self._history(found)
 
     def _history(self, result: Any) -> History:
         head = None

@@ -11,12 +11,12 @@ from typing import Any
 
 from sqlalchemy import Connection, Dialect, bindparam, delete, func, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.util import await_only
 
 from strongroom.protocols import Stored
 from strongroom.schema import CurrentTimestamp, Tables
-from strongroom.sql.base import Database, Row, index_of
+from strongroom.sql.base import Database, Row, Statement, index_of
 
 _RETURNING = (3, 35)
 _PUSH_SECONDS = 5.0
@@ -142,11 +142,43 @@ class SQLite(Database):
             self._claim.run(conn, key=self.key(session_id), row_id=row_id, newest=version).rowcount
         )
 
+    def read(self, statement: Statement, conn: Connection, **values: Any) -> Any:
+        """Execute a statement that reads; text that is no UTF-8, which SQLite takes, is bytes."""
+        try:
+            return super().read(statement, conn, **values)
+        except OperationalError as error:
+            if not _is_undecodable(error):
+                raise
+        driver: Any = conn.connection.driver_connection
+        usual, driver.text_factory = driver.text_factory, _text_or_bytes
+        try:
+            return super().read(statement, conn, **values)
+        finally:
+            driver.text_factory = usual
+
     def pop_newest(self, conn: Connection, session_id: str) -> Row | None:
         """Delete and return the newest row."""
-        row = self._pop.run(conn, key=self.key(session_id)).first()
+        try:
+            row = self._pop.run(conn, key=self.key(session_id)).first()
+        except OperationalError as error:
+            if not _is_undecodable(error):
+                raise
+            conn.rollback()
+            self.begin(conn, writes=True, single=False)
+            return super().pop_newest(conn, session_id)
         return None if row is None else (row[0], row[1])
 
     def lock(self, conn: Connection, session_id: str) -> bool:
         """Take the database's one write lock by writing."""
         return bool(self._lock_by_writing.run(conn, key=self.key(session_id)).rowcount)
+
+
+def _is_undecodable(error: OperationalError) -> bool:
+    return "Could not decode to UTF-8" in str(error.orig)
+
+
+def _text_or_bytes(value: bytes) -> Stored:
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        return value
