@@ -1,0 +1,198 @@
+"""The bytes of links and heads, against a second reader and golden files that no test writes."""
+
+import hashlib
+import hmac
+import json
+import struct
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+import make_golden
+import second_reader
+
+import strongroom
+from strongroom import HistoryTamperedError, Key, Keyring, Ledger, UnknownKeyError
+from strongroom.ledger import Chain
+
+KEY = bytes(range(32))
+
+
+def lines(name):
+    path = Path(__file__).parent / "golden" / f"{name}.jsonl"
+    assert path.is_file(), f"{path} is missing"
+    found = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+    assert found
+    return found
+
+
+def history(line):
+    """Return keys, names, head and rows (stored, time) of a golden line."""
+    binary = line["column"] == "binary"
+    rows = [(bytes.fromhex(stored) if binary else stored, time) for stored, time in line["rows"]]
+    head = None if line["head"] is None else bytes.fromhex(line["head"])
+    return (
+        [bytes.fromhex(key) for key in line["keys"]],
+        line["namespace"],
+        line["session_id"],
+        head,
+        rows,
+    )
+
+
+def bound(keys, namespace, session_id):
+    return Ledger(Keyring(*map(Key, keys))).bind(session_id, namespace)
+
+
+def numbered(rows):
+    return [(number, *row) for number, row in enumerate(rows, 1)]
+
+
+VALID, INVALID = lines("valid"), lines("invalid")
+
+
+@pytest.mark.parametrize("line", VALID, ids=lambda line: line["name"])
+def test_every_golden_history_is_read_by_both_readers(line):
+    keys, namespace, session_id, head, rows = history(line)
+    values = (
+        [bytes.fromhex(v) for v in line["values"]] if line["column"] == "binary" else line["values"]
+    )
+    assert second_reader.read(keys, namespace, session_id, head, rows) == values
+    ledger = bound(keys, namespace, session_id)
+    opened = ledger.open_head(head)
+    assert ledger.verify_all(opened, numbered(rows)) == values
+    for wanted in range(1, len(rows) + 2):
+        last = numbered(rows)[-wanted:]
+        assert ledger.verify_last(opened, last, wanted)[1] == values[-wanted:]
+    for size in (1, 2, 3):
+        chain = Chain(ledger)
+        got = []
+        for start in range(0, len(rows) + 1, size):
+            got += chain.follow(opened, numbered(rows)[start : start + size])[1]
+        chain.finish(opened)
+        assert got == values
+
+
+@pytest.mark.parametrize("line", INVALID, ids=lambda line: line["name"])
+def test_every_invalid_history_is_refused_by_both_readers(line):
+    keys, namespace, session_id, head, rows = history(line)
+    with pytest.raises((second_reader.RefusedError, ValueError)):
+        pytest.fail(str(second_reader.read(keys, namespace, session_id, head, rows)))
+    ledger = bound(keys, namespace, session_id)
+    with pytest.raises(getattr(strongroom, line["error"])) as caught:
+        pytest.fail(str(ledger.verify_all(ledger.open_head(head), numbered(rows))))
+    assert caught.value.session_id == session_id
+    with pytest.raises(getattr(strongroom, line["error"])):
+        ledger.verify_last(ledger.open_head(head), numbered(rows), len(rows) + 1)
+
+
+def test_a_link_is_what_the_page_says_byte_for_byte():
+    ledger = bound([KEY], "prod", "user-123")
+    (stored,), head = ledger.append(None, [b"value"], [1_700_000_000_000_000])
+    names = b"\0\0\0\x04prod\0\0\0\x08user-123"
+    key_id = second_reader.hkdf(KEY, b"strongroom key id v1", 9)
+    assert stored[:12] == b"\xc1\xa6\x01" + key_id
+    assert struct.unpack(">Qq", stored[12:28]) == (1, 1_700_000_000_000_000)
+    assert stored[44:60] == bytes(16)
+    subkey = second_reader.hkdf(KEY, b"strongroom ledger v1" + key_id + names, 32)
+    message = b"\x01" + stored[:60] + b"value"
+    assert stored[60:76] == hmac.new(subkey, message, hashlib.sha256).digest()[:16]
+    assert stored[76:] == b"value"
+    assert head.raw[:12] == b"\xc1\xa8\x01" + key_id
+    assert struct.unpack(">QQ", head.raw[12:28]) == (1, 1)
+    assert head.raw[28:44] == stored[28:44]
+    message = b"\x02" + head.raw[:44]
+    assert head.raw[44:] == hmac.new(subkey, message, hashlib.sha256).digest()[:16]
+    assert len(head.raw) == 60
+    assert ledger.witness_key == hashlib.sha256(names).digest()
+
+
+def test_uids_are_random():
+    ledger = bound([KEY], "", "s")
+    linked, _ = ledger.append(None, [b""] * 100, [0] * 100)
+    assert len({stored[28:44] for stored in linked}) == 100
+
+
+@given(
+    st.lists(st.binary(max_size=40), max_size=6),
+    st.lists(st.integers(-(2**62), 2**62), min_size=6, max_size=6),
+    st.text(min_size=1),
+    st.text(),
+)
+def test_what_one_reader_writes_the_other_reads(values, times, session_id, namespace):
+    ledger = bound([KEY], namespace, session_id)
+    times = times[: len(values)]
+    linked, head = ledger.append(None, values, times)
+    rows = list(zip(linked, times, strict=True))
+    assert second_reader.read([KEY], namespace, session_id, head.raw, rows) == values
+    assert ledger.verify_all(head, numbered(rows)) == values
+
+
+@given(st.data())
+def test_every_flipped_bit_of_a_link_a_value_or_a_head_is_refused(data):
+    text = data.draw(st.booleans())
+    ledger = bound([KEY], "", "s")
+    linked, head = ledger.append(None, ["one", "two"] if text else [b"one", b"two"], [5, 6])
+    rows = [(1, linked[0], 5), (2, linked[1], 6)]
+    raw = head.raw
+    which = data.draw(st.integers(0, 2))
+    if which == 2:
+        raw = make_golden.flipped(raw, data.draw(st.integers(0, 8 * len(raw) - 1)))
+    else:
+        stored = rows[which][1]
+        encoded = stored.encode("latin-1") if text else stored
+        encoded = make_golden.flipped(encoded, data.draw(st.integers(0, 8 * len(encoded) - 1)))
+        value = encoded.decode("latin-1") if text else encoded
+        rows[which] = (rows[which][0], value, rows[which][2])
+    with pytest.raises((HistoryTamperedError, UnknownKeyError)):
+        ledger.verify_all(ledger.open_head(raw), rows)
+
+
+def test_the_error_says_which_check_failed_where():
+    ledger = bound([KEY], "", "s")
+    linked, head = ledger.append(None, [b"one", b"two"], [5, 5])
+    with pytest.raises(
+        HistoryTamperedError, match=r"created_at.* at position 2.*row 8\]"
+    ) as caught:
+        ledger.verify_all(head, [(7, linked[0], 5), (8, linked[1], 6)])
+    assert (caught.value.session_id, caught.value.row_id) == ("s", 8)
+
+
+@pytest.mark.parametrize("stored", [5, None, 1.5, "text", b"bytes", "é" * 200, memoryview(b"x")])
+def test_what_is_no_linked_value_at_all_is_refused(stored):
+    ledger = bound([KEY], "", "s")
+    (linked,), head = ledger.append(None, [b"one"], [5])
+    for rows in ([(1, stored, 5)], [(1, linked, 5), (2, stored, 5)]):
+        with pytest.raises(HistoryTamperedError):
+            ledger.verify_all(head, rows)
+
+
+def test_a_text_and_a_binary_row_do_not_mix():
+    ledger = bound([KEY], "", "s")
+    linked, head = ledger.append(None, ["one", b"two"], [5, 5])
+    with pytest.raises(HistoryTamperedError):
+        ledger.verify_all(head, [(1, linked[0], 5), (2, linked[1], 5)])
+
+
+def test_golden_files_are_overwritten_only_when_told(monkeypatch, tmp_path, capsys):
+    monkeypatch.setattr(make_golden, "FOLDER", tmp_path)
+    assert make_golden.main([]) == 0
+    (tmp_path / "valid.jsonl").write_text("kept")
+    assert make_golden.main([]) == 1
+    assert (tmp_path / "valid.jsonl").read_text() == "kept"
+    assert "left as it is" in capsys.readouterr().out
+    assert make_golden.main(["--regenerate"]) == 0
+    assert (tmp_path / "valid.jsonl").read_text() != "kept"
+
+
+def test_a_ledger_checks_its_arguments():
+    with pytest.raises(strongroom.ConfigurationError):
+        Ledger(Key(KEY))
+    with pytest.raises(strongroom.ConfigurationError):
+        Ledger(Keyring(Key(KEY)), witness="a folder")
+    assert "000102" not in repr(Ledger(Keyring(Key(KEY))))
