@@ -8,7 +8,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from strongroom.bound import Outcome
-from strongroom.errors import ConflictError, EncodeError, StrongroomError
+from strongroom.errors import (
+    ConflictError,
+    EncodeError,
+    HistoryTamperedError,
+    StrongroomError,
+)
 from strongroom.jsonlines import dump_item
 from strongroom.maintenance._report import (
     MOST_FAILURES,
@@ -17,7 +22,8 @@ from strongroom.maintenance._report import (
     Meter,
     Progress,
 )
-from strongroom.scan import BATCH_BYTES, BATCH_ROWS, Opener, refuse_ledger, walk, walk_sessions
+from strongroom.maintenance.verify import verify
+from strongroom.scan import BATCH_BYTES, BATCH_ROWS, Opener, walk, walk_sessions
 from strongroom.sql.many import FIRST_ID, StoredRow, many_of
 from strongroom.store import SessionStore
 from strongroom.transfer import Sink
@@ -72,10 +78,10 @@ async def copy(
     twice or changed. A session that holds something else is left alone, and is a mismatch. In the
     end every session's items are read from both stores, counted, and compared by an HMAC under a
     random key. Writers of the source may go on; what they change meanwhile is a mismatch, so the
-    last run is for a source at rest.
+    last run is for a source at rest. If the source has a ledger, its histories are verified in the
+    end: HistoryTamperedError says that a copy was made of what somebody had changed. A target with
+    a ledger notes as ``updated_at`` when it was copied.
     """
-    refuse_ledger(source, "copy")
-    refuse_ledger(target, "copy")
     await _copy_sessions(source, target, prefix)
     run = _Copy(source, target, batch_rows, batch_bytes)
     meter = await Meter.of_rows(progress, "copy", source, prefix)
@@ -91,6 +97,8 @@ async def copy(
         meter.add(batch.seen)
     await comparison.finish(prefix)
     meter.finish()
+    if source.ledger is not None:
+        await _verify_source(source, prefix)
     return CopyReport(
         sessions=comparison.sessions,
         rows=comparison.rows,
@@ -100,6 +108,12 @@ async def copy(
         mismatched=comparison.mismatched,
         mismatches=tuple(comparison.mismatches),
     )
+
+
+async def _verify_source(source: SessionStore, prefix: str | None) -> None:
+    for failure in (await verify(source, prefix=prefix)).failures:
+        if failure.error == HistoryTamperedError.__name__:
+            raise HistoryTamperedError(failure.message).at(failure.session_id, failure.row_id)
 
 
 async def _copy_sessions(source: SessionStore, target: SessionStore, prefix: str | None) -> None:

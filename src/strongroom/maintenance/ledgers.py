@@ -19,6 +19,7 @@ from strongroom.errors import (
 from strongroom.history import FIRST_ROW
 from strongroom.keeper import Keeper, Seen
 from strongroom.ledger import BoundLedger, Ledger
+from strongroom.linked import LinkedHistory
 from strongroom.links import NO_UID, Head, LinkedRow, link_size
 from strongroom.maintenance._report import Failure, Failures, Meter, Progress
 from strongroom.protocols import Stored
@@ -120,6 +121,23 @@ async def reset(store: SessionStore, session_id: str) -> ResetReport:
     """
     store.check_session_id(session_id)
     return await _Session(store, _ledger_of(store), session_id).reset()
+
+
+async def renew_heads(store: SessionStore, prefix: str | None) -> None:
+    """Put every head under the ledger's primary key."""
+    after: str | None = None
+    while True:
+        place = after
+        names = await store.backend.read(
+            lambda db, conn: store.backend.head_statements(db).sessions(conn, place, _BATCH_ROWS)  # noqa: B023 - awaited here
+        )
+        for name in names:
+            history = store.history(name)
+            if name.startswith(prefix or "") and isinstance(history, LinkedHistory):
+                await history.renew()
+        if len(names) < _BATCH_ROWS:
+            return
+        after = names[-1]
 
 
 def _ledger_of(store: SessionStore) -> Ledger:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from strongroom import envelope
 from strongroom.errors import EncodeError, EnvelopeError, StrongroomError
+from strongroom.links import link_key_id
 from strongroom.maintenance._report import (
     Failure,
     Failures,
@@ -14,6 +15,7 @@ from strongroom.maintenance._report import (
     Pace,
     Progress,
 )
+from strongroom.maintenance.ledgers import renew_heads
 from strongroom.protocols import Reader, Stored
 from strongroom.readers import PlaintextReader
 from strongroom.scan import BATCH_BYTES, Opener, unlinked, walk
@@ -62,6 +64,9 @@ async def recode(
     byte, what was read. It goes over the store until a pass finds nothing to do, so it ends only
     once all workers write the new form. Kill it at any time, and start it again.
 
+    Under a ledger each row's link is verified first and then renewed under its primary key, and the
+    heads are in the end.
+
     ``prefix`` is of session ids. ``rows_per_second`` limits the rows that are rewritten. A batch
     has at most ``batch_rows`` rows and ``batch_bytes`` bytes of old values, or one row.
     """
@@ -86,6 +91,8 @@ async def recode(
         meter.finish()
         recoded += run.recoded
         if dry_run or not run.found:
+            if store.ledger is not None and not dry_run:
+                await renew_heads(store, prefix)
             return RecodeReport(
                 rows=run.rows,
                 recoded=recoded,
@@ -154,6 +161,8 @@ class _Target:
 
     def may_differ(self, head: Head) -> bool:
         """Tell, without the rest of a row, whether it has to be looked at."""
+        if self._is_linked_otherwise(head.head):
+            return True
         row = self._envelope(unlinked(self._store, head.head))
         if self._header:
             return row is None or not row.startswith(self._header)
@@ -162,10 +171,19 @@ class _Target:
 
     def differs(self, stored: Stored) -> bool:
         """Tell whether a row that had to be looked at is not in the codec's form."""
+        if self._is_linked_otherwise(stored):
+            return True
         stored = unlinked(self._store, stored)
         if self._header or self._envelope(stored) is not None:
             return True
         return any(reader.matches(stored) for reader in self._readers)
+
+    def _is_linked_otherwise(self, stored: Stored) -> bool:
+        """Tell a row whose link is under another key than the ledger's primary one."""
+        ledger = self._store.ledger
+        if ledger is None or not envelope.is_linked(stored):
+            return False
+        return link_key_id(stored) != ledger.keys.primary.id
 
     def _envelope(self, stored: Stored) -> bytes | None:
         """Return the beginning of an envelope, b"" of a damaged one; None for anything else."""

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
-from strongroom.errors import DecodeError, StrongroomError
+from strongroom.errors import ConflictError, DecodeError, StrongroomError
+from strongroom.history import History
 from strongroom.maintenance._report import Failure, Failures, Meter, Progress
 from strongroom.scan import BATCH_BYTES, BATCH_ROWS, Opener, walk, walk_sessions
+from strongroom.sql.base import Row
 from strongroom.sql.many import many_of
 from strongroom.store import SessionStore
 
@@ -96,15 +98,32 @@ async def _verify_history(
     store: SessionStore, session_id: str, failures: Failures, meter: Meter
 ) -> int:
     seen = 0
-    bound = store.bind(session_id)
-    try:
-        async for rows in store.history(session_id).batches(BATCH_ROWS):
-            outcomes = await store.decode(bound, [value for _, value in rows])
-            for (row_id, _), outcome in zip(rows, outcomes, strict=True):
-                if isinstance(outcome, DecodeError):
-                    failures.add(session_id, row_id, outcome)
-            seen += len(rows)
-            meter.add(len(rows))
-    except StrongroomError as error:
-        failures.add(session_id, error.row_id, error)
-    return seen
+    history = store.history(session_id)
+    batches = history.batches(BATCH_ROWS)
+    while True:
+        try:
+            async for rows in batches:
+                seen += await _verify_batch(store, session_id, rows, failures)
+                meter.add(len(rows))
+        except ConflictError:
+            # Others have changed what was read, so the session is read in one go instead.
+            batches, seen = _at_once(history), 0
+        except StrongroomError as error:
+            failures.add(session_id, error.row_id, error)
+            return seen
+        else:
+            return seen
+
+
+async def _at_once(history: History) -> AsyncIterator[list[Row]]:
+    yield await history.rows()
+
+
+async def _verify_batch(
+    store: SessionStore, session_id: str, rows: list[Row], failures: Failures
+) -> int:
+    outcomes = await store.decode(store.bind(session_id), [value for _, value in rows])
+    for (row_id, _), outcome in zip(rows, outcomes, strict=True):
+        if isinstance(outcome, DecodeError):
+            failures.add(session_id, row_id, outcome)
+    return len(rows)

@@ -31,10 +31,13 @@ def make_engine(url: str | URL, engine_kwargs: dict[str, Any] | None = None) -> 
     """
     try:
         parsed = make_url(url)
-    except ArgumentError as error:
+    except (ArgumentError, ValueError):
+        parsed = None  # what the error says may hold a part of the password
+    if parsed is None:
         raise ConfigurationError(
-            "The database URL cannot be parsed; one looks like sqlite+aiosqlite:///memory.db."
-        ) from error
+            "The database URL cannot be parsed; one looks like sqlite+aiosqlite:///memory.db, and "
+            "in a password / and @ are written %2F and %40."
+        )
     backend = parsed.drivername.partition("+")[0]
     advice, extra = _DRIVERS.get(backend, ("", None))
     try:

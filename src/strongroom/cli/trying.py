@@ -1,0 +1,105 @@
+"""``compare``: the codecs, tried on rows of one's own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from strongroom.cli.connect import opened, runs
+from strongroom.cli.console import dump, note, say, table
+from strongroom.cli.options import ColumnType, Prefix, Report, Sealed
+from strongroom.cli.plain import number, size
+from strongroom.cli.progress import progress
+
+_BEST = "* "
+
+
+def compare(
+    output: Report,
+    file: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Take the items of this JSONL file: lines of an export, or an item a line.",
+        ),
+    ] = None,
+    rows: Annotated[int, typer.Option(min=1, metavar="N", help="Take at most so many.")] = 500,
+    stored_as: Annotated[
+        ColumnType | None,
+        typer.Option(help="Measure for this column type; that of the store if left out."),
+    ] = None,
+    prefix: Prefix = None,
+    *,
+    where: Sealed,
+) -> None:
+    r"""Try every codec on a sample of your own rows: bytes, and microseconds an item.
+
+    Nothing is written, and no key of yours is used but for reading. A ratio is against json. The
+    best of those that encrypt, and of those that do not, are marked with *.
+
+    \b
+    Examples:
+      strongroom compare
+      strongroom compare --codec orjson+aesgcm --key-file keys --rows 2000
+      strongroom compare --file items.jsonl --stored-as binary
+    """
+    from strongroom.maintenance.compare import compare as compare_codecs
+    from strongroom.maintenance.compare import read_lines
+
+    if file is None:
+        items = runs(_sample, where, rows, prefix)
+    else:
+        with file.open(encoding="utf-8") as lines:
+            items = read_lines(lines, rows)
+    column = stored_as or where.column_type
+    with progress("codecs") as draw:
+        report = compare_codecs(items, column_type=column.value, progress=draw)
+    if output.json:
+        dump(
+            {"items": report.items, "bytes": report.bytes, "column_type": column.value}
+            | {"codecs": [vars(figures) for figures in report.codecs]}
+            | {"left_out": dict(report.left_out)}
+        )
+        return
+    say(
+        f"{number(report.items, 'items')}, {size(report.bytes)} as json, in a {column.value} "
+        f"column. Microseconds are of one item."
+    )
+    say("")
+    for encrypted in (False, True):
+        group = [figures for figures in report.codecs if figures.encrypted is encrypted]
+        if group:
+            _print(group, "encrypted" if encrypted else "not encrypted")
+            say("")
+    for spec, reason in report.left_out.items():
+        note(f"{spec} was left out: {reason}")
+
+
+def _print(group: list[Any], heading: str) -> None:
+    def cell(value: float, name: str, text: str) -> str:
+        best = value == min(getattr(figures, name) for figures in group)
+        return _BEST + text if best else text
+
+    table(
+        (heading, "bytes>", "ratio>?", "encode µs>", "decode µs>"),
+        (
+            (
+                figures.spec,
+                cell(figures.bytes, "bytes", number(figures.bytes)),
+                f"{figures.ratio:.2f}",
+                cell(figures.encode_us, "encode_us", f"{figures.encode_us:,.1f}"),
+                cell(figures.decode_us, "decode_us", f"{figures.decode_us:,.1f}"),
+            )
+            for figures in group
+        ),
+        best=_BEST,
+    )
+
+
+async def _sample(where: Sealed, rows: int, prefix: str | None) -> list[Any]:
+    from strongroom.maintenance.compare import sample
+
+    async with opened(where) as store:
+        return await sample(store, rows, prefix=prefix)
