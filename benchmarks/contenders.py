@@ -1,0 +1,302 @@
+"""What is measured: strongroom, what openai-agents has, and the driver alone written by hand.
+
+Each contender has a database of its own and offers ``session(session_id)``, whose objects have
+``add_items``, ``get_items`` and ``pop_item``. All get an engine or pool of the same size.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import aiosqlite
+import asyncpg
+import orjson
+from agents.extensions.memory import EncryptedSession, SQLAlchemySession
+from sqlalchemy import URL
+from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.pool import NullPool
+
+import strongroom
+from strongroom import Key, Keyring, SessionStore
+
+AGENTS = "SQLAlchemySession"
+ENCRYPTED = "EncryptedSession"
+FLOOR = "floor"
+BARE_FLOOR = "floor, no reset"
+POOL = 5
+KEYS = Keyring(Key.generate())
+MASTER_KEY = Key.generate().to_base64()
+TTL = 24 * 3600  # longer than any run: expired rows would be left out
+
+
+class Strongroom:
+    """A store with a codec; ``column_type`` follows the codec's name as ``, binary``."""
+
+    def __init__(self, spec: str) -> None:
+        self.name = spec
+        self._codec, _, column = spec.partition(", ")
+        self._column: Any = column or "text"
+
+    async def open(self, url: URL, pool: int = POOL) -> None:
+        sealed = self._codec.rpartition("+")[2] in {"fernet", "aesgcm"}
+        self.store = SessionStore.from_url(
+            url,
+            engine_kwargs=pool_options(pool),
+            create_tables=True,
+            codec=self._codec,
+            keys=KEYS if sealed else None,
+            column_type=self._column,
+        )
+        self._options = {"codec": self.store.codec, "column_type": self._column}
+        await self.store.create_tables()
+
+    def session(self, session_id: str) -> Any:
+        return self.store.session(session_id)
+
+    def drop_in(self, session_id: str, *, create_tables: bool = False) -> Any:
+        """Construct a session as the users of openai-agents' class do, without a store."""
+        return strongroom.SQLAlchemySession(
+            session_id, engine=self.store.engine, create_tables=create_tables, **self._options
+        )
+
+    async def close(self) -> None:
+        await self.store.aclose()
+
+
+class Agents:
+    """openai-agents' own class, with its own tables; the application keeps the engine."""
+
+    name = AGENTS
+
+    async def open(self, url: URL, pool: int = POOL) -> None:
+        if url.get_backend_name() == "mysql":
+            await _make_tables_by_hand(url)
+        self.engine = create_async_engine(url, **pool_options(pool))
+        on_mysql = url.get_backend_name() == "mysql"
+        first = SQLAlchemySession("first", engine=self.engine, create_tables=not on_mysql)
+        await first.get_items()
+
+    def session(self, session_id: str) -> Any:
+        return self.drop_in(session_id)
+
+    def drop_in(self, session_id: str, *, create_tables: bool = False) -> Any:
+        return SQLAlchemySession(session_id, engine=self.engine, create_tables=create_tables)
+
+    async def close(self) -> None:
+        await self.engine.dispose()
+
+
+class Encrypted(Agents):
+    """openai-agents' EncryptedSession over its SQLAlchemySession."""
+
+    name = ENCRYPTED
+
+    def drop_in(self, session_id: str, *, create_tables: bool = False) -> Any:
+        inner = super().drop_in(session_id, create_tables=create_tables)
+        return EncryptedSession(session_id, inner, encryption_key=MASTER_KEY, ttl=TTL)
+
+
+# openai-agents cannot make its tables on MySQL, where a VARCHAR needs a length, and its TEXT would
+# end at 64 KB.
+_MYSQL_TABLES = """
+CREATE TABLE agent_sessions (
+    session_id VARCHAR(255) PRIMARY KEY,
+    created_at TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP,
+    updated_at TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP
+);
+CREATE TABLE agent_messages (
+    id INTEGER NOT NULL AUTO_INCREMENT PRIMARY KEY,
+    session_id VARCHAR(255) NOT NULL,
+    message_data LONGTEXT NOT NULL,
+    created_at TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP,
+    FOREIGN KEY (session_id) REFERENCES agent_sessions (session_id) ON DELETE CASCADE,
+    INDEX idx_agent_messages_session_time (session_id, created_at)
+)
+"""
+
+
+async def _make_tables_by_hand(url: URL) -> None:
+    await execute(url, *_MYSQL_TABLES.split(";"))
+
+
+async def execute(url: URL, *statements: str) -> None:
+    """Run statements of the benchmark's own, each committed by itself."""
+    engine = create_async_engine(url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
+    try:
+        async with engine.connect() as conn:
+            for statement in statements:
+                await conn.exec_driver_sql(statement)
+    finally:
+        await engine.dispose()
+
+
+async def spread_times(url: URL) -> None:
+    """Give the rows that are there a second each, as if the histories had grown one by one.
+
+    openai-agents sorts by time, and a thousand rows of one second would cost it a sort.
+    """
+    time = {
+        "sqlite": "datetime('2025-01-01', '+' || id || ' seconds')",
+        "postgresql": "timestamp '2025-01-01' + id * interval '1 second'",
+        "mysql": "TIMESTAMPADD(SECOND, id, '2025-01-01')",
+    }[url.get_backend_name()]
+    after = {
+        "sqlite": "PRAGMA wal_checkpoint(TRUNCATE)",
+        "postgresql": "VACUUM ANALYZE",
+        "mysql": "ANALYZE TABLE agent_messages",
+    }[url.get_backend_name()]
+    await execute(url, f"UPDATE agent_messages SET created_at = {time}", after)
+
+
+class SQLiteFloor:
+    """aiosqlite's cursors by hand: one connection, two statements and a commit."""
+
+    name = FLOOR
+
+    async def open(self, url: URL, pool: int = POOL) -> None:
+        await _make_strongroom_tables(url)
+        self.database = await aiosqlite.connect(url.database or "")
+        await self.database.execute("PRAGMA busy_timeout = 5000")
+        self.turn = asyncio.Lock()
+
+    def session(self, session_id: str) -> Any:
+        return _SQLiteSession(self.database, self.turn, session_id)
+
+    def drop_in(self, session_id: str, *, create_tables: bool = False) -> Any:
+        return self.session(session_id)
+
+    async def close(self) -> None:
+        await self.database.close()
+
+
+class _SQLiteSession:
+    def __init__(self, database: aiosqlite.Connection, turn: asyncio.Lock, key: str) -> None:
+        self.database, self.turn, self.key = database, turn, key
+
+    async def add_items(self, items: list[Any]) -> None:
+        rows = [(self.key, orjson.dumps(item).decode()) for item in items]
+        async with self.turn:
+            async with self.database.execute(
+                "INSERT INTO agent_sessions (session_id) VALUES (?) ON CONFLICT (session_id) "
+                "DO UPDATE SET updated_at = CURRENT_TIMESTAMP",
+                (self.key,),
+            ):
+                pass
+            async with self.database.executemany(
+                "INSERT INTO agent_messages (session_id, message_data) VALUES (?, ?)", rows
+            ):
+                pass
+            await self.database.commit()
+
+    async def get_items(self, limit: int | None = None) -> list[Any]:
+        sql = "SELECT message_data FROM agent_messages WHERE session_id = ? ORDER BY id"
+        if limit is not None:
+            sql += f" DESC LIMIT {limit}"
+        async with self.database.execute(sql, (self.key,)) as cursor:
+            rows = await cursor.fetchall()
+        items = [orjson.loads(row[0]) for row in rows]
+        return items if limit is None else items[::-1]
+
+    async def pop_item(self) -> Any:
+        async with self.turn:
+            async with self.database.execute(
+                "DELETE FROM agent_messages WHERE id = (SELECT max(id) FROM agent_messages "
+                "WHERE session_id = ?) RETURNING message_data",
+                (self.key,),
+            ) as cursor:
+                row = await cursor.fetchone()
+            await self.database.commit()
+        return row and orjson.loads(row[0])
+
+
+class PostgreSQLFloor:
+    """asyncpg's pool by hand: one statement an operation.
+
+    The pool resets a connection that is given back, which takes a round trip; without ``reset``
+    it does not, and the connection is as the last user left it.
+    """
+
+    def __init__(self, *, reset: bool = True) -> None:
+        self.name = FLOOR if reset else BARE_FLOOR
+        self._reset = reset
+
+    async def open(self, url: URL, pool: int = POOL) -> None:
+        await _make_strongroom_tables(url)
+        options = {} if self._reset else {"reset": _leave}
+        dsn = url.set(drivername="postgresql").render_as_string(hide_password=False)
+        self.pool = await asyncpg.create_pool(dsn, min_size=pool, max_size=pool, **options)
+
+    def session(self, session_id: str) -> Any:
+        return _PostgreSQLSession(self.pool, session_id)
+
+    def drop_in(self, session_id: str, *, create_tables: bool = False) -> Any:
+        return self.session(session_id)
+
+    async def close(self) -> None:
+        await self.pool.close()
+
+
+async def _leave(connection: object) -> None:
+    """Give a connection back as it is."""
+
+
+class _PostgreSQLSession:
+    def __init__(self, pool: Any, key: str) -> None:
+        self.pool, self.key = pool, key
+
+    async def add_items(self, items: list[Any]) -> None:
+        await self.pool.execute(
+            "WITH parent AS (INSERT INTO agent_sessions (session_id) VALUES ($1) "
+            "ON CONFLICT (session_id) DO UPDATE SET updated_at = CURRENT_TIMESTAMP "
+            "RETURNING session_id) INSERT INTO agent_messages (session_id, message_data) "
+            "SELECT parent.session_id, item FROM parent, "
+            "unnest($2::text[]) WITH ORDINALITY AS items (item, position) ORDER BY position",
+            self.key,
+            [orjson.dumps(item).decode() for item in items],
+        )
+
+    async def get_items(self, limit: int | None = None) -> list[Any]:
+        sql = "SELECT message_data FROM agent_messages WHERE session_id = $1 ORDER BY id"
+        if limit is None:
+            return [orjson.loads(row[0]) for row in await self.pool.fetch(sql, self.key)]
+        rows = await self.pool.fetch(f"{sql} DESC LIMIT $2", self.key, limit)
+        return [orjson.loads(row[0]) for row in reversed(rows)]
+
+    async def pop_item(self) -> Any:
+        found = await self.pool.fetchval(
+            "DELETE FROM agent_messages WHERE id = (SELECT id FROM agent_messages "
+            "WHERE session_id = $1 ORDER BY id DESC LIMIT 1 FOR UPDATE) RETURNING message_data",
+            self.key,
+        )
+        return found and orjson.loads(found)
+
+
+async def _make_strongroom_tables(url: URL) -> None:
+    async with SessionStore.from_url(url, create_tables=True) as store:
+        await store.create_tables()
+
+
+def pool_options(size: int) -> dict[str, Any]:
+    """Return the options that give an engine a pool of this size, and no more."""
+    return {"pool_size": size, "max_overflow": 0}
+
+
+CODECS = (
+    "json",
+    "orjson",
+    "msgpack",
+    "orjson+fernet",
+    "orjson+aesgcm",
+    "msgpack+zstd+aesgcm, binary",
+)
+
+
+def contenders(database: str, codecs: tuple[str, ...] = CODECS) -> list[Any]:
+    """Return who is measured on a database."""
+    floors: list[Any] = []
+    if database == "SQLite":
+        floors = [SQLiteFloor()]
+    elif database == "PostgreSQL":
+        floors = [PostgreSQLFloor(), PostgreSQLFloor(reset=False)]
+    return [Agents(), Encrypted(), *map(Strongroom, codecs), *floors]
