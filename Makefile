@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format wheel bench bench-quick bench-compare clean
+.PHONY: help demo test lint format wheel docs bench bench-quick bench-compare clean
 
 help:  ## say what there is
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' Makefile | expand -t 22
@@ -31,6 +31,9 @@ format: $(READY)  ## put the code into ruff's format
 wheel: $(READY)  ## build the wheel and the source distribution into dist/
 	$(BIN)/python -m build
 
+docs: $(VENV)/.docs  ## build the documentation into site/; every warning is an error
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
 bench: $(READY)  ## measure everything and write docs/benchmarks.md: 15 minutes on a quiet machine
 	$(BIN)/python benchmarks/run.py
 
@@ -41,7 +44,7 @@ bench-compare: $(READY)  ## measure again what the last run did, or RUN=FILE, an
 	$(BIN)/python benchmarks/run.py --compare $(RUN)
 
 clean:  ## remove what make and the tools have made
-	rm -rf $(VENV) dist build .benchmarks .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) dist build site .benchmarks .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(READY): pyproject.toml
@@ -54,3 +57,7 @@ $(READY): pyproject.toml
 	'$(PYTHON)' -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
 	@touch $(READY)
+
+$(VENV)/.docs: $(READY)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[docs]'
+	@touch $@

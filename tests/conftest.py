@@ -35,7 +35,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "database" not in metafunc.fixturenames:
         return
     marker = metafunc.definition.get_closest_marker("databases")
-    names = (marker and marker.args) or tuple(DRIVERS)
+    chosen = os.environ.get("STRONGROOM_TEST_DATABASES", ",".join(DRIVERS)).split(",")
+    names = [name for name in (marker and marker.args) or DRIVERS if name in chosen]
     column_types = marker.kwargs.get("column_types", COLUMN_TYPES) if marker else COLUMN_TYPES
     pairs = [(name, column_type) for name in names for column_type in column_types]
     metafunc.parametrize("database", pairs, indirect=True, ids=["-".join(pair) for pair in pairs])
@@ -54,6 +55,10 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Databas
         kind = name.partition("-")[0]
         server, scratch_name = request.getfixturevalue(f"{kind}_scratch")
         _empty(kind, server, scratch_name)
+        if kind == "postgresql" and os.environ.get("STRONGROOM_TEST_PARTITIONED") == "1":
+            data = "TEXT" if column_type == "text" else "BYTEA"
+            made = [sql.replace("TEXT", data) for sql in databases.partitioned_tables()]
+            server.sql(*made, database=scratch_name)
         url = server.admin.set(drivername=driver, database=scratch_name)
         yield Database(name, url, column_type)
 

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import ctypes
 import os
+import re
 import shutil
 import signal
 import socket
@@ -122,6 +123,17 @@ class Database:
         """Close every connection."""
         for engine in self._engines:
             await engine.dispose()
+
+
+def partitioned_tables() -> list[str]:
+    """Return the statements of docs/databases.md that make PostgreSQL tables with partitions."""
+    docs = Path(__file__).parents[1] / "docs" / "databases.md"
+    (block,) = [
+        block
+        for block in re.findall(r"^```sql\n(.*?)^```$", docs.read_text(), re.DOTALL | re.MULTILINE)
+        if "PARTITION BY" in block
+    ]
+    return [statement for statement in block.split(";\n") if statement.strip()]
 
 
 # Servers ------------------------------------------------------------------------------------------

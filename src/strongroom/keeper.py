@@ -52,8 +52,11 @@ class Keeper:
         """Return the head and the latest rows."""
         return await self.read(lambda heads, conn: heads.last(conn, self._session_id, count))
 
-    async def current(self) -> Head | None:
-        """Return the head to build on: the one remembered, or else the one in the database."""
+    async def current(self, *, tail: bool = False) -> Head | None:
+        """Return the head to build on: the one remembered, or else the one in the database.
+
+        ``tail``: the last row is verified where it is read, for a change that comes behind it.
+        """
         known = self._backend.remembered_head(self._memory_key)
         if known is not None:
             seen = await self.seen()
@@ -61,7 +64,9 @@ class Keeper:
                 return known
         head, rows = await self.last(1)
         # A session without a head is new, or it has lost it: then its rows refuse.
-        self._ledger.verify_last(head, rows, 1)
+        self._ledger.check_headed(head, rows)
+        if tail:
+            self._ledger.verify_last(head, rows, 1)
         return head
 
     async def swap(

@@ -82,6 +82,10 @@ class BoundLedger:
         """The id of the key that links and heads are written under."""
         return self._primary
 
+    def is_current(self, head: Head) -> bool:
+        """Tell whether a head is under the primary key."""
+        return head.raw[3:12] == self._primary
+
     # Writing ------------------------------------------------------------------------------------
 
     def append(

@@ -111,31 +111,46 @@ class LinkedHistory:
 
     # Changing -----------------------------------------------------------------------------------
 
-    async def append(self, values: Sequence[Stored]) -> None:
-        """Add a batch at the end, exactly once, also if a connection is lost on the way."""
-        times = [_now()] * len(values)
+    async def append(
+        self, values: Sequence[Stored], times: Sequence[int | None] | None = None
+    ) -> None:
+        """Add a batch at the end, exactly once, also if a connection is lost on the way.
+
+        A time that is None is now.
+        """
+        dated = _dated(values, times)
 
         async def once() -> bool:
-            return await self._append_to(await self._keeper.current(), values, times)
+            return await self._append_to(await self._keeper.current(tail=True), values, dated)
 
         await self._until_done(once)
 
     async def extend(
-        self, newest: int | None, values: Sequence[Stored], times: Sequence[int | None]
+        self,
+        newest: int | None,
+        values: Sequence[Stored],
+        times: Sequence[int | None] | None = None,
     ) -> int | None:
-        """Add a batch, with its times, behind a row that has to be the newest, None for no row.
+        """Add a batch behind a row that has to be the newest; None: there may be no row.
 
-        Returns the new newest row id; None, and adds nothing, if another row is the newest.
+        A time that is None is now. Returns the row id of the last one added; None, and adds
+        nothing, if another row is the newest. Raises ConflictError if one was right after.
         """
+        dated, restarts = _dated(values, times), self._backend.restarts()
+        while True:
+            rows, moment = await self.tail(1)
+            if (rows[-1][0] if rows else None) != newest:
+                return None
+            if await self._append_to(moment.head, values, dated):
+                break
+            restarts.check()
+        before = moment.head.version if moment.head else 0
         rows, moment = await self.tail(1)
-        if (rows[-1][0] if rows else None) != newest:
-            return None
-        now = _now()
-        dated = [now if moment is None else moment for moment in times]
-        if not await self._append_to(moment.head, values, dated):
-            return None
-        rows, _ = await self.tail(1)
-        return rows[-1][0] if rows else None
+        if moment.head is None or moment.head.version != before + 1:
+            raise ConflictError("The batch was stored, and another writer came right after it.").at(
+                self._session_id
+            )
+        return rows[-1][0]
 
     async def _append_to(
         self, head: Head | None, values: Sequence[Stored], times: Sequence[int]
@@ -177,6 +192,22 @@ class LinkedHistory:
                 return heads.clear(conn, self._session_id, old, new.raw)
 
             return await self._keeper.swap(clear, head, new)
+
+        await self._until_done(once)
+
+    async def renew(self) -> None:
+        """Put the head under the primary key, where it is not; the rows stay as they are."""
+
+        async def once() -> bool:
+            head = await self._keeper.current()
+            if head is None or self._ledger.is_current(head):
+                return True
+            old, new = head.raw, self._ledger.make_head(head.version + 1, head.count, head.last)
+
+            def renew(heads: Heads, conn: Connection) -> bool:
+                return heads.swap(conn, self._session_id, old, new.raw)
+
+            return await self._keeper.swap(renew, head, new)
 
         await self._until_done(once)
 
@@ -241,3 +272,10 @@ class LinkedHistory:
 def _now() -> int:
     """Return the time in whole seconds: every database can store it."""
     return int(time.time()) * _MICROS
+
+
+def _dated(values: Sequence[Stored], times: Sequence[int | None] | None) -> list[int]:
+    now = _now()
+    if times is None:
+        return [now] * len(values)
+    return [now if moment is None else moment for moment in times]

@@ -11,6 +11,7 @@ row's ``created_at`` in microseconds of UTC.
 
 from __future__ import annotations
 
+import base64
 import binascii
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -71,6 +72,13 @@ LinkedRow: TypeAlias = tuple[int, Stored, int]
 def link_size(stored: Stored) -> int:
     """Return how much of a linked value its link takes."""
     return LINK_TEXT_SIZE if isinstance(stored, str) else LINK_SIZE
+
+
+def link_key_id(stored: Stored) -> str:
+    """Return the key id of a linked value, as text."""
+    if isinstance(stored, str):
+        return stored[4:16]
+    return base64.urlsafe_b64encode(stored[3:12]).decode("ascii")
 
 
 def to_bytes(value: Stored) -> bytes:

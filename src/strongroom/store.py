@@ -28,7 +28,7 @@ from strongroom.sql.url import make_engine
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from sqlalchemy import URL
+    from sqlalchemy import URL, MetaData
     from sqlalchemy.ext.asyncio import AsyncEngine
 
     from strongroom.session import SQLAlchemySession
@@ -114,6 +114,11 @@ class SessionStore:
     def engine(self) -> AsyncEngine:
         """The engine that the store was given, or made."""
         return self.backend.engine
+
+    @property
+    def metadata(self) -> MetaData:
+        """The tables, for Alembic."""
+        return self.backend.tables.metadata
 
     async def create_tables(self) -> None:
         """Make the tables that are missing; change none that exists."""

@@ -14,8 +14,9 @@ from strongroom.errors import (
     StrongroomError,
 )
 from strongroom.jsonlines import dump_item, dump_line, load_line
+from strongroom.linked import LinkedHistory
 from strongroom.protocols import Item, Stored
-from strongroom.scan import BATCH_BYTES, BATCH_ROWS, Opener, refuse_ledger, walk, walk_sessions
+from strongroom.scan import BATCH_BYTES, BATCH_ROWS, Opener, walk, walk_sessions
 from strongroom.sql.many import FIRST_ID, MovedError, NewRow, many_of
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from strongroom.store import SessionStore
 
 
+_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _NOT_NEW = "The session to fork into has items already: choose a new id."
 
 
@@ -86,7 +88,13 @@ class Sink:
             self._known.setdefault(session_id, None)
 
     async def flush(self) -> None:
-        """Write what waits, all or nothing; raises ConflictError for a session that differs."""
+        """Write what waits, all or nothing; raises ConflictError for a session that differs.
+
+        Under a ledger it is all or nothing for each session.
+        """
+        if self._store.ledger is not None:
+            await self._flush_linked()
+            return
         restarts = self._store.backend.restarts()
         while self._waiting:
             names = {waiting.session_id for waiting in self._waiting}
@@ -107,6 +115,26 @@ class Sink:
             for session_id in session_ids:
                 await self._catch_up(session_id)
             restarts.check()
+
+    async def _flush_linked(self) -> None:
+        restarts = self._store.backend.restarts()
+        while self._waiting:
+            session_id = self._waiting[0].session_id
+            mine = [waiting for waiting in self._waiting if waiting.session_id == session_id]
+            values, times = [row.value for row in mine], [_micros(row.created_at) for row in mine]
+            history = self._store.history(session_id)
+            assert isinstance(history, LinkedHistory)  # noqa: S101 - the store has a ledger
+            if session_id in self._known:
+                newest = await history.extend(self._known[session_id], values, times)
+                if newest is None:
+                    await self._catch_up(session_id)
+                    restarts.check()
+                    continue
+                self._known[session_id] = newest
+            else:
+                await history.append(values, times)
+            self.written += len(mine)
+            self.drop(session_id)
 
     def drop(self, session_id: str) -> None:
         """Forget what waits for a session."""
@@ -139,6 +167,11 @@ class Sink:
         self._known[session_id] = rows[-1].row_id
         passed = {id(waiting) for waiting in mine[: len(rows)]}
         self._keep([waiting for waiting in self._waiting if id(waiting) not in passed])
+
+
+def _micros(time: dt.datetime | None) -> int | None:
+    """Return a time as a ledger has it."""
+    return None if time is None else (time - _EPOCH) // dt.timedelta(microseconds=1)
 
 
 def _differs(session_id: str) -> ConflictError:
@@ -210,7 +243,6 @@ async def import_items(
     """Write the items of an export; returns how many were written."""
     if batch_rows < 1:
         raise ValueError(f"batch_rows is 1 or more, not {batch_rows}.")
-    refuse_ledger(store, "import_items")
     sink = Sink(store, append=append, batch_rows=batch_rows)
     number = 0
     async for line in _each(lines):
@@ -253,12 +285,11 @@ async def fork(store: SessionStore, source: str, target: str, upto: int | None) 
     if upto is not None and upto < 0:
         raise ValueError(f"upto is 0 or more, or None for all items; not {upto}.")
     values = await _sealed_again(store, source, target, upto) if upto != 0 else []
-    if store.ledger is not None:
-        history = store.history(target)
-        if await history.last(1):
+    history = store.history(target)
+    if isinstance(history, LinkedHistory):
+        taken = bool(await history.last(1)) if not values else False
+        if taken or (values and await history.extend(None, values) is None):
             raise ValueError(_NOT_NEW)
-        if values:
-            await history.append(values)
         return len(values)
 
     def insert(db: Database, conn: Connection) -> None:

@@ -86,9 +86,12 @@ async def test_adopt_refuses_a_session_that_the_witness_knows(database, tmp_path
     size = 76 if database.column_type == "binary" else 102
     for row_id, value in await database.rows("a"):
         await tamperer.set(row_id, value[size:])
+    rows = await database.rows("a")
     report = await adopt(store)
     assert report.failed == 1
     assert "witness" in report.failures[0].message
+    assert await database.rows("a") == rows
+    assert await tamperer.head("a") is None
 
 
 async def test_adopt_links_values_that_nobody_can_read(database):

@@ -94,15 +94,52 @@ async def test_append_as_the_first_operation_leaves_later_reads_refusing(
 
 
 @all_databases
-async def test_clear_and_replace_make_an_edited_history_good_again(database):
+@pytest.mark.parametrize("elsewhere", [False, True], ids=["same process", "another process"])
+async def test_clear_and_replace_make_an_edited_history_good_again(database, elsewhere):
     from attacks import alter_last
 
-    session = await attacked(database, alter_last)
-    await session.replace_items(n(1))
-    assert await session.get_items() == n(1)
-    await alter_last(Tamperer(database), session)
-    await session.clear_session()
-    assert await session.get_items() == []
+    def again():
+        engine = database.engine() if elsewhere else None
+        return database.session(ledger=Ledger(KEYS), codec="orjson", engine=engine)
+
+    await attacked(database, alter_last)
+    await again().replace_items(n(1))
+    assert await again().get_items() == n(1)
+    await alter_last(Tamperer(database), None)
+    await again().clear_session()
+    assert await again().get_items() == []
+
+
+# What SQLite's columns hold, whatever their type --------------------------------------------------
+
+
+@pytest.mark.databases("sqlite-file")
+@pytest.mark.parametrize("junk", [5, 10**12, 1.5, "text", b"", b"x" * 10**6])
+@pytest.mark.parametrize("place", ["head", "value", "time"])
+async def test_junk_is_refused_and_does_no_harm(database, place, junk):
+    session = await attacked(database, nothing)
+    tamperer = Tamperer(database)
+    row_id = (await database.rows())[-1][0]
+    if place == "head":
+        await tamperer.set_head(junk)
+    elif place == "value":
+        await tamperer.set(row_id, junk)
+    else:
+        await tamperer.redate(row_id, junk)
+    for limit in (None, 1):
+        with pytest.raises(HistoryTamperedError):
+            await session.get_items(limit)
+    with pytest.raises(HistoryTamperedError):
+        await session.pop_item()
+
+
+@pytest.mark.databases("sqlite-file", column_types=("text",))
+async def test_a_time_with_another_zone_is_another_time(database):
+    session = await attacked(database, nothing)
+    row_id, _, _, time = (await Tamperer(database).rows())[-1]
+    await Tamperer(database).redate(row_id, f"{time}+05:00")
+    with pytest.raises(HistoryTamperedError, match="created_at"):
+        await session.get_items()
 
 
 # What no ledger refuses ---------------------------------------------------------------------------

@@ -196,3 +196,27 @@ def test_a_ledger_checks_its_arguments():
     with pytest.raises(strongroom.ConfigurationError):
         Ledger(Keyring(Key(KEY)), witness="a folder")
     assert "000102" not in repr(Ledger(Keyring(Key(KEY))))
+
+
+@pytest.mark.parametrize("kind", [str, bytes])
+def test_positions_and_counts_are_verified_beside_the_chain_of_uids(kind):
+    """Authentic links and heads that no writer makes: uids alone would let them pass."""
+    ledger = bound([KEY], "", "s")
+    values = ["one", "two"] if kind is str else [b"one", b"two"]
+    linked, last = ledger.link(3, bytes(16), values, [5, 5])
+    rows = [(1, linked[0], 5), (2, linked[1], 5)]
+    with pytest.raises(HistoryTamperedError, match="position 1 is expected"):
+        ledger.verify_all(ledger.make_head(1, 2, last), rows)
+    with pytest.raises(HistoryTamperedError, match="position 2 is expected"):
+        ledger.verify_last(ledger.make_head(1, 2, last), rows, 2)
+    linked, last = ledger.link(0, bytes(16), values, [5, 5])
+    rows = [(1, linked[0], 5), (2, linked[1], 5)]
+    with pytest.raises(HistoryTamperedError, match="has 2 rows and should have 3"):
+        ledger.verify_all(ledger.make_head(1, 3, last), rows)
+    with pytest.raises(HistoryTamperedError, match="position 3 is expected"):
+        ledger.verify_last(ledger.make_head(1, 3, last), rows, 2)
+    linked, last = ledger.link(0, bytes([1]) * 16, values, [5, 5])
+    rows = [(1, linked[0], 5), (2, linked[1], 5)]
+    for wanted in (2, 3):
+        with pytest.raises(HistoryTamperedError, match="first row has one before it"):
+            ledger.verify_last(ledger.make_head(1, 2, last), rows, wanted)

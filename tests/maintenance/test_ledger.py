@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from strongroom import Codec, ConfigurationError, HistoryTamperedError, Key, Keyring, Ledger
-from strongroom.maintenance import copy, recode, verify
+from strongroom import Codec, HistoryTamperedError, Key, Keyring, Ledger
+from strongroom.maintenance import recode, verify
 
 KEYS, SEAL = Keyring(Key.generate()), Keyring(Key.generate())
 LEDGER = Ledger(KEYS)
@@ -84,18 +84,3 @@ async def test_export_fork_and_delete_go_by_the_ledger(database):
     )
     with pytest.raises(HistoryTamperedError):
         assert [line async for line in store.export_items()]
-
-
-@pytest.mark.databases("sqlite-file", column_types=("text",))
-async def test_what_would_break_a_history_is_refused(database):
-    from datetime import UTC, datetime
-
-    store = await fill(database, "a")
-    for work in (
-        store.import_items([]),
-        store.delete_sessions(updated_before=datetime.now(UTC)),
-        copy(store, database.store(sessions_table="s2", messages_table="m2")),
-        copy(database.store(sessions_table="s2", messages_table="m2"), store),
-    ):
-        with pytest.raises(ConfigurationError, match="ledger"):
-            await work
