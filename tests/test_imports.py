@@ -167,3 +167,13 @@ def test_the_walk_sees(
     source.write_text(line)
     monkeypatch.setitem(globals(), "module_name", lambda source: "strongroom.maintenance.walked")
     assert list(imports(source)) == [expected]
+
+
+def test_a_helper_of_the_tests_has_a_name_of_its_own():
+    # Folders of tests put themselves on sys.path; of two modules with one name, one is never seen.
+    helpers = [
+        path.name
+        for path in Path(__file__).parent.rglob("*.py")
+        if not path.name.startswith("test_") and path.name not in ("conftest.py", "__init__.py")
+    ]
+    assert sorted(helpers) == sorted(set(helpers))

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-import make_golden
+import make_ledger_golden
 import second_reader
 
 import strongroom
@@ -142,11 +142,13 @@ def test_every_flipped_bit_of_a_link_a_value_or_a_head_is_refused(data):
     raw = head.raw
     which = data.draw(st.integers(0, 2))
     if which == 2:
-        raw = make_golden.flipped(raw, data.draw(st.integers(0, 8 * len(raw) - 1)))
+        raw = make_ledger_golden.flipped(raw, data.draw(st.integers(0, 8 * len(raw) - 1)))
     else:
         stored = rows[which][1]
         encoded = stored.encode("latin-1") if text else stored
-        encoded = make_golden.flipped(encoded, data.draw(st.integers(0, 8 * len(encoded) - 1)))
+        encoded = make_ledger_golden.flipped(
+            encoded, data.draw(st.integers(0, 8 * len(encoded) - 1))
+        )
         value = encoded.decode("latin-1") if text else encoded
         rows[which] = (rows[which][0], value, rows[which][2])
     with pytest.raises((HistoryTamperedError, UnknownKeyError)):
@@ -180,13 +182,13 @@ def test_a_text_and_a_binary_row_do_not_mix():
 
 
 def test_golden_files_are_overwritten_only_when_told(monkeypatch, tmp_path, capsys):
-    monkeypatch.setattr(make_golden, "FOLDER", tmp_path)
-    assert make_golden.main([]) == 0
+    monkeypatch.setattr(make_ledger_golden, "FOLDER", tmp_path)
+    assert make_ledger_golden.main([]) == 0
     (tmp_path / "valid.jsonl").write_text("kept")
-    assert make_golden.main([]) == 1
+    assert make_ledger_golden.main([]) == 1
     assert (tmp_path / "valid.jsonl").read_text() == "kept"
     assert "left as it is" in capsys.readouterr().out
-    assert make_golden.main(["--regenerate"]) == 0
+    assert make_ledger_golden.main(["--regenerate"]) == 0
     assert (tmp_path / "valid.jsonl").read_text() != "kept"
 
 

@@ -10,7 +10,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-import writer
+import ledger_writer
 
 from histories import check_batches
 from strongroom import FileWitness, Key, Keyring, Ledger
@@ -39,7 +39,7 @@ async def test_eight_processes_append_to_one_session_and_lose_nothing(
     names = [[f"w{k}", f"x{k}"] for k in range(8)]
     started = [
         PROCESSES.Process(
-            target=writer.append_batches,
+            target=ledger_writer.append_batches,
             args=(url_of(database), database.column_type, KEY, pair, 4, 3, folder),
         )
         for pair in names
@@ -64,7 +64,7 @@ async def test_a_killed_writer_leaves_a_history_that_verifies_without_repair(dat
     for _ in range(-(-KILLS // 4)):
         begun = PROCESSES.Event()
         killed = PROCESSES.Process(
-            target=writer.write_until_killed,
+            target=ledger_writer.write_until_killed,
             args=(url_of(database), database.column_type, KEY, folder, begun),
         )
         killed.start()

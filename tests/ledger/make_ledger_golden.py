@@ -1,7 +1,7 @@
 """Writes the golden files of ledgers. They are law: only what was missing is a reason to run this.
 
-    python tests/ledger/make_golden.py                 writes the files that are missing
-    python tests/ledger/make_golden.py --regenerate    overwrites those that are there, too
+    python tests/ledger/make_ledger_golden.py                 writes the files that are missing
+    python tests/ledger/make_ledger_golden.py --regenerate    overwrites those that are there, too
 
 ``valid.jsonl`` and ``invalid.jsonl`` hold one history a line: keys, namespace and session id; the
 stored head in hexadecimal, or null; and the rows, oldest first, with their times in microseconds.
