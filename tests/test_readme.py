@@ -23,6 +23,7 @@ import sys
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -127,16 +128,17 @@ def test_shell_commands_exist(file: Path) -> None:
             )
             assert checked.returncode == 0, f"{command}: {checked.stderr}"
         elif words[:1] == ["strongroom"]:
-            assert_subcommand(words)
+            assert_subcommand(*words[1:2])
         elif words[:2] == ["pip", "install"]:
             named = set(re.findall(r"[\w-]+", "".join(re.findall(r"\[(.*?)\]", command))))
             assert named <= known, command
 
 
-def assert_subcommand(words: list[str]) -> None:
+@cache
+def assert_subcommand(*words: str) -> None:
     program = shutil.which("strongroom", path=f"{Path(sys.executable).parent}{os.pathsep}")
-    assert program, f"{shlex.join(words)}: there is no command strongroom"
-    checked = subprocess.run([program, *words[1:2], "--help"], capture_output=True, check=False)
+    assert program, "there is no command strongroom"
+    checked = subprocess.run([program, *words, "--help"], capture_output=True, check=False)
     assert checked.returncode == 0, shlex.join(words)
 
 
@@ -152,19 +154,16 @@ def test_the_readme_says_how_to_run_the_demo_and_the_tests() -> None:
     assert {"make demo", "make test", "pip install ."} <= set(commands(ROOT / "README.md"))
 
 
-@pytest.mark.usefixtures("_scripted_model")
 def test_the_readmes_way_back_leaves_rows_that_openai_agents_reads(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     write_keys(tmp_path)
-    namespace: dict[str, Any] = {"__name__": "__main__"}
-    for block in blocks(ROOT / "README.md", "python"):
-        execute(block, namespace)
     url = f"sqlite+aiosqlite:///{tmp_path / 'back.db'}"
     items: Any = [{"role": "user", "content": f"Grüße {n}"} for n in range(3)]
+    (command,) = (line for line in commands(ROOT / "README.md") if "--codec json" in line)
 
-    async def go_back() -> tuple[Any, list[str]]:
+    async def write() -> None:
         async with SQLAlchemySession.from_url(
             "user-123",
             url=url,
@@ -173,7 +172,8 @@ def test_the_readmes_way_back_leaves_rows_that_openai_agents_reads(
             keys=Keyring.from_file("keys"),
         ) as session:
             await session.add_items(items)
-        await namespace["back_to_json"](url, ["user-123"])
+
+    async def read() -> tuple[Any, list[str]]:
         engine = create_async_engine(url)
         try:
             async with engine.connect() as connection:
@@ -183,6 +183,9 @@ def test_the_readmes_way_back_leaves_rows_that_openai_agents_reads(
         finally:
             await engine.dispose()
 
-    theirs, stored = asyncio.run(go_back())
+    asyncio.run(write())
+    words = [sys.executable, "-m", "strongroom.cli", *shlex.split(command)[1:]]
+    subprocess.run(words, env={**os.environ, "STRONGROOM_URL": url}, check=True)
+    theirs, stored = asyncio.run(read())
     assert theirs == items
     assert stored == [json.dumps(item, separators=(",", ":")) for item in items]

@@ -85,6 +85,7 @@ def test_an_envelope_whose_text_is_not_canonical_is_not_taken_for_plaintext():
         (build_header("json", "zlib") + b"secret", PayloadError),
         (build_header("json") + b'"secret', PayloadError),
     ],
+    ids=["sealed", "serializer", "compressor", "truncated", "msgpack", "zlib", "json"],
 )
 def test_what_cannot_be_read_is_a_typed_error(row, error):
     for stored in (row, to_text(row)):

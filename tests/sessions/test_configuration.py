@@ -42,7 +42,7 @@ async def test_an_unknown_codec_is_an_error_that_lists_the_known_ones(database):
         {"namespace": None},
         {"engine": "sqlite+aiosqlite://"},
     ],
-    ids=repr,
+    ids=lambda options: ",".join(options),
 )
 async def test_arguments_that_do_not_fit_together_are_an_error(database, options):
     with pytest.raises(ConfigurationError):
