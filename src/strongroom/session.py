@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from itertools import count
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import TYPE_CHECKING, Any, Self, Unpack, cast
 
 from sqlalchemy.ext.asyncio import async_sessionmaker
 
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from agents.memory import SessionSettings
     from sqlalchemy import URL, MetaData, Table
     from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
+
+    from strongroom.options import SessionOptions
 
 _MOST_ROWS = 2**31 - 1
 
@@ -85,7 +87,7 @@ class SQLAlchemySession:
         *,
         url: str | URL,
         engine_kwargs: dict[str, Any] | None = None,
-        **options: Any,
+        **options: Unpack[SessionOptions],
     ) -> Self:
         """Make an engine for a database URL and a session on it.
 
