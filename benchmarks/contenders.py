@@ -257,10 +257,13 @@ class _PostgreSQLSession:
         )
 
     async def get_items(self, limit: int | None = None) -> list[Any]:
-        sql = "SELECT message_data FROM agent_messages WHERE session_id = $1 ORDER BY id"
+        sql = "SELECT message_data FROM agent_messages WHERE session_id"
         if limit is None:
-            return [orjson.loads(row[0]) for row in await self.pool.fetch(sql, self.key)]
-        rows = await self.pool.fetch(f"{sql} DESC LIMIT $2", self.key, limit)
+            rows = await self.pool.fetch(f"{sql} = $1 ORDER BY id", self.key)
+            return [orjson.loads(row[0]) for row in rows]
+        # With an equality the planner would walk the table from its end, as it is one session's.
+        latest = f"{sql} BETWEEN $1 AND $1 ORDER BY session_id DESC, id DESC LIMIT $2"
+        rows = await self.pool.fetch(latest, self.key, limit)
         return [orjson.loads(row[0]) for row in reversed(rows)]
 
     async def pop_item(self) -> Any:
