@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -23,7 +24,9 @@ TIERS = (
     {"keys", "envelope"},
     {"serializers", "compressors", "ciphers", "readers"},
     {"registry"},
+    {"stages"},
     {"bound"},
+    {"batches"},
     {"links"},
     {"codec", "ledger", "witness"},
     {"schema"},
@@ -34,7 +37,7 @@ TIERS = (
     {"jsonlines"},
     {"scan"},
     {"overview", "transfer"},
-    {"store", "settings"},
+    {"store", "settings", "options"},
     {"conversion"},
     {"compaction"},
     {"session"},
@@ -50,6 +53,12 @@ ONE_PLACE = {
     "zlib": {"compressors/zlib.py"},
     "zstandard": {"compressors/zstd.py"},
 }
+
+REQUIRED = ("cryptography", "msgpack", "orjson", "sqlalchemy")
+OPTIONAL = (
+    *("agents", "aiomysql", "asyncmy", "asyncpg", "hypothesis", "openai", "pytest", "rich"),
+    *("typer", "zstandard"),
+)
 
 SOURCES = sorted(PACKAGE.rglob("*.py"))
 
@@ -139,14 +148,49 @@ def test_the_command_lines_libraries_are_imported_by_the_command_line_only(libra
     assert {path.partition("/")[0] for path in users(library)} <= {"cli"}
 
 
-def test_importing_strongroom_loads_nothing_optional() -> None:
-    optional = ["agents", "aiomysql", "asyncmy", "asyncpg", "openai", "pytest", "rich", "typer"]
-    optional += ["hypothesis", "zstandard"]
-    program = f"import strongroom, sys; print([n for n in {optional!r} if n in sys.modules])"
+def loaded_by(program: str, *libraries: str) -> list[str]:
+    """Run a program by itself, and return those of the libraries that it has loaded."""
+    program += "\nimport json, sys; print(json.dumps(list(sys.modules)))"
     result = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
-    assert result.stdout.strip() == "[]"
+    loaded = set(json.loads(result.stdout))
+    return [library for library in libraries if library in loaded]
+
+
+def test_all_public_names_together_load_nothing_optional() -> None:
+    assert loaded_by("from strongroom import *", *REQUIRED, *OPTIONAL) == list(REQUIRED)
+
+
+@pytest.mark.parametrize("program", ["import strongroom", "import strongroom.cli"])
+def test_the_namespace_by_itself_loads_no_library(program: str) -> None:
+    assert loaded_by(program, *REQUIRED, *OPTIONAL) == []
+
+
+def test_the_commands_load_no_library_before_one_is_run() -> None:
+    libraries = sorted({*REQUIRED, *OPTIONAL} - {"rich", "typer"})
+    assert loaded_by("import strongroom.cli.app", *libraries) == []
+
+
+def test_names_without_sql_load_no_sqlalchemy() -> None:
+    program = "from strongroom import Codec, FileWitness, Keyring, Ledger, PlaintextReader"
+    assert loaded_by(program, "sqlalchemy") == []
+
+
+def test_each_module_can_be_the_first_that_is_imported() -> None:
+    modules = [module_name(source).removesuffix(".__init__") for source in SOURCES]
+    program = f"""
+import importlib, sys
+for name in {[name for name in modules if not name.endswith("__main__")]!r}:
+    for loaded in [n for n in sys.modules if n.partition(".")[0] == "strongroom"]:
+        del sys.modules[loaded]
+    importlib.import_module(name)
+"""
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_the_namespace_is_loaded_from_below() -> None:
+    assert [home for home in strongroom._HOMES.values() if HEIGHT[part(home)] >= HEIGHT[TOP]] == []
 
 
 @pytest.mark.parametrize(

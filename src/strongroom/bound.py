@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias, cast
+from typing import Any, Literal, cast
 
-from strongroom import envelope, registry
+from strongroom import envelope, registry, stages
 from strongroom.ciphers.fernet import FernetBox
 from strongroom.errors import (
-    AuthenticationError,
     CodecNotAcceptedError,
     DecodeError,
     EncodeError,
     EnvelopeError,
-    MissingDependencyError,
     NotJSONError,
     PayloadError,
     PlaintextRefusedError,
@@ -22,9 +20,8 @@ from strongroom.errors import (
 )
 from strongroom.protocols import Box, Cipher, Compressor, Item, Reader, Serializer, Stored
 from strongroom.readers import is_fernet_token
-
-Outcome: TypeAlias = Item | DecodeError
-"""What reading a row came to: the item, or why there is none. No item is an exception."""
+from strongroom.serializers.orjson import OrjsonSerializer
+from strongroom.stages import Outcome
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,11 +119,10 @@ class BoundCodec:
             row = stored if envelope.is_envelope(stored) else None
         if row is None:
             return self._decode_foreign(stored)
-        # A header without third-party names has 6 or 15 bytes; others are parsed every time.
-        plan = self._plans.get(row[:6] if row[3:4] == b"\0" else row[:15]) or self._plan(row)
+        plan = self._plan_of(row)
         body = row[len(plan.header) :]
         if plan.box is not None:
-            body = _open(plan.box, body, plan.header)
+            body = stages.open_body(plan.box, body, plan.header)
         outcome = _unpack(plan, body, self._chain.max_size)
         if isinstance(outcome, StrongroomError):
             # No frame that the traceback holds may keep the plaintext.
@@ -147,15 +143,35 @@ class BoundCodec:
 
     def decode_many(self, stored: Sequence[Stored]) -> list[Outcome]:
         """Return the outcomes of several rows, in order."""
-        chain = self._chain
-        if chain.plaintext is None and not chain.readers:
-            # Whatever is not bare JSON throughout does not parse, and is read row by row.
-            many = getattr(chain.serializer, "loads_many", None)
-            if many is not None and sum(map(len, stored)) <= chain.max_size // 4:
-                items: list[Outcome] | None = many(stored)
-                if items is not None:
-                    return items
+        if stored and sum(map(len, stored)) <= self._chain.max_size // 4:
+            try:
+                items = self._decode_alike(stored)
+            except Exception:  # noqa: BLE001 - one by one, the rows say what is wrong with which
+                items = None
+            if items is not None:
+                return items
         return [self._outcome(value) for value in stored]
+
+    def _decode_alike(self, stored: Sequence[Stored]) -> list[Outcome] | None:
+        """Decode rows that are all written alike, stage by stage; None, or any error, if not."""
+        chain, first = self._chain, stored[0]
+        row = envelope.from_text(first) if isinstance(first, str) else first
+        if row is None or not envelope.is_envelope(row):
+            if chain.plaintext is not None or chain.readers:
+                return None
+            # Whatever is not bare JSON throughout does not parse.
+            return _loads_all(_known(chain.serializers, "serializer", "json"), stored)
+        plan = self._plan_of(row)
+        payloads = _open_all(plan, stored)
+        if payloads is None:
+            return None
+        if plan.compressor is None:
+            return _loads_all(plan.serializer, payloads)
+        # Not all at once, which may be a thousand times what is stored.
+        outcomes = [_unpack(plan, payload, chain.max_size) for payload in payloads]
+        return (
+            None if any(isinstance(outcome, StrongroomError) for outcome in outcomes) else outcomes
+        )
 
     def _payload(self, item: Item, seal: Callable[[bytes, bytes], Any] | None = None) -> Any:
         """Serialize, compress and seal an item, by default into bytes."""
@@ -183,6 +199,11 @@ class BoundCodec:
             return self.decode(stored)
         except DecodeError as error:
             return error
+
+    def _plan_of(self, row: bytes) -> _Plan:
+        """Return how a row is read, as its header says."""
+        # A header without third-party names has 6 or 15 bytes; others are parsed every time.
+        return self._plans.get(row[:6] if row[3:4] == b"\0" else row[:15]) or self._plan(row)
 
     def _plan(self, row: bytes) -> _Plan:
         """Decide how, and whether, rows with this one's header are read."""
@@ -216,7 +237,7 @@ class BoundCodec:
                     f"The row is sealed with {name}, and this codec {here}. Was the codec setting "
                     f"lost or changed? Configure that cipher, or accept it for a migration."
                 )
-            box = self._boxes[name] = _bind(cipher, self._namespace, self._context)
+            box = self._boxes[name] = stages.bind(cipher, self._namespace, self._context)
         return box
 
     def _decode_foreign(self, stored: Stored) -> Item:
@@ -231,14 +252,14 @@ class BoundCodec:
         if _size(stored, chain.max_size) > chain.max_size:
             raise _too_large(chain.max_size)
         outcome = self._read_foreign(stored)
-        if outcome is _NOBODYS:
+        if outcome is stages.NOT_MINE:
             self._check_plaintext(stored)
             if chain.cipher is None and is_fernet_token(stored):
                 raise CodecNotAcceptedError(
                     "The row is a Fernet token, and this codec has no cipher. Was a setting lost? "
                     "What an application sealed itself, accept=(FernetTokenReader(keys),) reads."
                 )
-            outcome = _loads(_known(chain.serializers, "serializer", "json"), stored)
+            outcome = stages.loads(_known(chain.serializers, "serializer", "json"), stored)
         if isinstance(outcome, StrongroomError):
             del stored
             raise outcome
@@ -247,16 +268,10 @@ class BoundCodec:
     def _read_foreign(self, stored: Stored) -> Outcome:
         """Read by the first accepted reader that recognises a row."""
         for reader in self._chain.readers:
-            try:
-                if reader.matches(stored):
-                    return reader.decode(stored, context=self._context)
-            except DecodeError as error:
-                return _bare(error)
-            except Exception as error:  # noqa: BLE001 - a third party's reader may raise anything
-                return PayloadError(
-                    f"The row's reader {reader.name!r} failed with {type(error).__name__}."
-                )
-        return _NOBODYS
+            outcome = stages.read(reader, stored, self._context)
+            if outcome is not stages.NOT_MINE:
+                return outcome
+        return stages.NOT_MINE
 
     def _check_plaintext(self, stored: Stored) -> None:
         allowed = self._chain.plaintext
@@ -268,18 +283,30 @@ class BoundCodec:
             )
 
 
-_NOBODYS = object()
-"""What reading by readers comes to when none recognises a row."""
+def _open_all(plan: _Plan, stored: Sequence[Any]) -> list[bytes] | None:
+    """Open rows that begin with the plan's header; None if one of them does not."""
+    header, box = plan.header, plan.box
+    text = isinstance(stored[0], str)
+    prefix = envelope.to_text(header) if text else header
+    if (text and len(header) % 3) or not all(value.startswith(prefix) for value in stored):
+        return None
+    bodies: list[Any] = [value[len(prefix) :] for value in stored]
+    if text and isinstance(box, FernetBox):
+        for body in bodies:
+            envelope.check_canonical(body)
+        return [box.open_text(body, header) for body in bodies]
+    if text:
+        bodies = list(map(envelope.decode_text, bodies))
+        if None in bodies:
+            return None
+    return bodies if box is None else [box.open(body, header) for body in bodies]
 
 
-def _bind(cipher: Cipher, namespace: str, context: str) -> Box:
-    try:
-        return cipher.bind(namespace, context)
-    except StrongroomError:
-        raise
-    except Exception as error:  # noqa: BLE001 - a third party's cipher may raise anything
-        problem = f"The cipher {cipher.name!r} failed to bind: {type(error).__name__}."
-    raise AuthenticationError(problem)
+def _loads_all(serializer: Serializer, payloads: Sequence[Any]) -> list[Outcome] | None:
+    """Parse many; None, or any error, if they are better parsed one by one."""
+    if type(serializer) is OrjsonSerializer:  # a subclass may have a way of its own
+        return serializer.loads_many(payloads)
+    return list(map(serializer.loads, payloads))
 
 
 def _size(stored: Stored, bound: int) -> int:
@@ -289,52 +316,20 @@ def _size(stored: Stored, bound: int) -> int:
     return len(stored.encode("utf-8", "surrogatepass"))
 
 
-def _open(box: Box, body: bytes, header: bytes) -> bytes:
-    try:
-        return box.open(body, header)
-    except StrongroomError:
-        raise
-    except Exception as error:  # noqa: BLE001 - a third party's cipher may raise anything
-        problem = f"The row does not open: its cipher failed with {type(error).__name__}."
-    raise AuthenticationError(problem)
-
-
 def _unpack(plan: _Plan, data: bytes, max_size: int) -> Outcome:
     """Decompress and parse."""
     if plan.compressor is not None:
-        try:
-            data = plan.compressor.decompress(data, max_size=max_size)
-        except StrongroomError as error:
-            return _bare(error)
-        except Exception as error:  # noqa: BLE001 - a third party's stage may raise anything
-            return PayloadError(f"The row's compressor failed with {type(error).__name__}.")
+        unpacked = stages.decompress(plan.compressor, data, max_size)
+        if isinstance(unpacked, StrongroomError):
+            return unpacked
+        data = unpacked
     if len(data) > max_size:
         return _too_large(max_size)
-    outcome = _loads(plan.serializer, data)
+    outcome = stages.loads(plan.serializer, data)
     if isinstance(outcome, NotJSONError):
         # That error is for bare rows, which anybody may have written and sessions may leave out.
         return PayloadError("What the row holds is not the JSON that its header promises.")
     return outcome
-
-
-def _loads(serializer: Serializer, data: Stored) -> Outcome:
-    try:
-        return serializer.loads(data)  # type: ignore[arg-type]  # ours take bare JSON as str too
-    except StrongroomError as error:
-        return _bare(error)
-    except Exception as error:  # noqa: BLE001 - a third party's stage may raise anything
-        return PayloadError(f"The row's serializer failed with {type(error).__name__}.")
-
-
-def _bare(error: StrongroomError) -> StrongroomError:
-    """Strip an error of what hangs on it and of the frames it came through: they hold plaintext.
-
-    What is no DecodeError becomes one, but for a missing library.
-    """
-    if not isinstance(error, DecodeError | MissingDependencyError):
-        error = PayloadError(f"A stage failed on the row: {error.message}")
-    error.__cause__ = error.__context__ = None
-    return error.with_traceback(None)
 
 
 def _too_large(max_size: int) -> PayloadError:

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from strongroom import envelope
-from strongroom.bound import BoundCodec, Outcome
+from strongroom.bound import BoundCodec
 from strongroom.errors import DecodeError, EncodeError, NotJSONError
 from strongroom.protocols import Item, Stored
 from strongroom.sql.base import Row
+from strongroom.stages import Outcome
 from strongroom.store import SessionStore
 
 Hook: TypeAlias = Callable[[Any], Awaitable[Any]]
@@ -56,14 +57,17 @@ class Conversion:
             outcomes = await self.store.decode(self.codec, values)
         else:
             outcomes = [await _by_hook(self.deserialize, value) for value in values]
-        for (row_id, _), outcome in zip(rows, outcomes, strict=True):
-            if isinstance(outcome, DecodeError):
-                outcome.at(self.session_id, row_id)
+        if _has_errors(outcomes):
+            for (row_id, _), outcome in zip(rows, outcomes, strict=True):
+                if isinstance(outcome, DecodeError):
+                    outcome.at(self.session_id, row_id)
         return outcomes
 
     async def items(self, rows: Sequence[Row]) -> list[Item]:
         """Decode rows, raising or leaving out what cannot be read."""
         outcomes = await self.outcomes(rows)
+        if not _has_errors(outcomes):
+            return outcomes
         for outcome in outcomes:
             if isinstance(outcome, DecodeError) and not self.store.leaves_out(outcome):
                 raise outcome
@@ -89,6 +93,11 @@ class Conversion:
         if envelope.is_linked(value):
             raise EncodeError("_serialize_item returned what begins as a ledger's link does.")
         return value
+
+
+def _has_errors(outcomes: Sequence[Outcome]) -> bool:
+    """Whether there is an error among many outcomes, asked of each type once."""
+    return any(issubclass(kind, DecodeError) for kind in set(map(type, outcomes)))
 
 
 def _has_surrogate(text: str) -> bool:

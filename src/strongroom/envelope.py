@@ -44,6 +44,7 @@ _URL_SAFE = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 _NOT_CANONICAL = "The row is not canonical base64url without padding: it is truncated or altered."
 _FROM_URL_SAFE = bytes.maketrans(b"-_+/=", b"+/!!!")
 """From base64url to base64, whose own characters base64url lacks."""
+_TO_URL_SAFE = bytes.maketrans(b"+/", b"-_")
 _LAST_CHARACTERS = ("", "", "AQgw", "AEIMQUYcgkosw048")
 """What a text may end in whose length leaves this rest by four."""
 _NAME = re.compile(rb"[a-z0-9_-]{1,64}")
@@ -122,7 +123,7 @@ def parse(row: bytes) -> Envelope:
 
 def to_text(row: bytes) -> str:
     """Return the text form of a row: base64url without padding."""
-    return base64.urlsafe_b64encode(row).rstrip(b"=").decode("ascii")
+    return binascii.b2a_base64(row, newline=False).translate(_TO_URL_SAFE, b"=").decode("ascii")
 
 
 def from_text(stored: str) -> bytes | None:

@@ -7,13 +7,13 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple
 
-from strongroom import envelope
-from strongroom.bound import BoundCodec, Outcome
-from strongroom.errors import ConfigurationError, StrongroomError
+from strongroom.bound import BoundCodec
+from strongroom.errors import EnvelopeError, StrongroomError
 from strongroom.ledger import BoundLedger
-from strongroom.links import link_size
+from strongroom.links import without_link
 from strongroom.protocols import Item, Stored
 from strongroom.sql.many import FIRST_ID, Head, SessionRow, StoredRow, many_of
+from strongroom.stages import Outcome
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -186,19 +186,12 @@ class Opener:
             return error
 
 
-def refuse_ledger(store: SessionStore, operation: str) -> None:
-    """Raise ConfigurationError for a store whose rows a ledger links to one another."""
-    if store.ledger is not None:
-        raise ConfigurationError(
-            f"{operation} does not work on a store with a ledger: it would break the history."
-        )
-
-
-def unlinked(store: SessionStore, head: Stored) -> Stored:
-    """Return how a value begins behind its ledger's link."""
-    if store.ledger is None or not envelope.is_linked(head):
-        return head
-    return head[link_size(head) :]
+def unlinked(store: SessionStore, stored: Stored) -> Stored:
+    """Return what stands behind the link of a store with a ledger; a damaged link stays."""
+    try:
+        return stored if store.ledger is None else without_link(stored)
+    except EnvelopeError:
+        return stored
 
 
 def _outcome(bound: BoundCodec, value: Stored) -> Outcome:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import AsyncIterable, AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import replace
 from functools import lru_cache
-from time import perf_counter
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeAlias
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeAlias, Unpack
 
-from strongroom import overview, transfer
-from strongroom.bound import BoundCodec, Outcome
+from strongroom import batches, overview, transfer
+from strongroom.bound import BoundCodec
 from strongroom.codec import Codec
 from strongroom.errors import ConfigurationError, DecodeError, NotJSONError, RowLeftOutError
 from strongroom.history import History, PlainHistory
@@ -24,27 +23,27 @@ from strongroom.schema import ColumnType
 from strongroom.serializers.json import JsonSerializer
 from strongroom.sql.backend import Backend
 from strongroom.sql.url import make_engine
+from strongroom.stages import Outcome
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from agents.memory import SessionSettings
     from sqlalchemy import URL, MetaData
     from sqlalchemy.ext.asyncio import AsyncEngine
 
+    from strongroom.options import StoreOptions
     from strongroom.session import SQLAlchemySession
 
 logger = logging.getLogger("strongroom")
 
 OnError: TypeAlias = Literal["raise", "skip"] | None
 
-_INLINE_SECONDS = 0.01
-"""How long a batch is encoded before the rest of it goes to a thread."""
 
-_INLINE_BYTES = 256 * 1024
-"""How much is decoded without a thread, and how large a text may be to be encoded without one."""
-
-_SLICE_BYTES = 1024 * 1024
-"""How much a thread decodes in one call, which may hold the interpreter's lock."""
+def _load_sessions(*arguments: Any) -> SQLAlchemySession:
+    """Make the first session where nothing has loaded their module yet."""
+    import_module("strongroom.session")
+    return SessionStore._new_session(*arguments)
 
 
 class SessionStore:
@@ -55,7 +54,7 @@ class SessionStore:
     for arguments that do not fit together.
     """
 
-    _new_session: ClassVar[Callable[..., SQLAlchemySession]]
+    _new_session: ClassVar[Callable[..., SQLAlchemySession]] = staticmethod(_load_sessions)
     """Set by the module of sessions, which stands above this one."""
 
     def __init__(
@@ -100,7 +99,11 @@ class SessionStore:
 
     @classmethod
     def from_url(
-        cls, url: str | URL, *, engine_kwargs: dict[str, Any] | None = None, **options: Any
+        cls,
+        url: str | URL,
+        *,
+        engine_kwargs: dict[str, Any] | None = None,
+        **options: Unpack[StoreOptions],
     ) -> Self:
         """Make an engine for a database URL and a store on it; ``aclose`` disposes of both.
 
@@ -131,7 +134,12 @@ class SessionStore:
         """
         return await self.backend.add_index()
 
-    def session(self, session_id: str, *, session_settings: Any = None) -> SQLAlchemySession:
+    def session(
+        self,
+        session_id: str,
+        *,
+        session_settings: SessionSettings | dict[str, Any] | None = None,
+    ) -> SQLAlchemySession:
         """Return the session of this id; nothing is read or written yet."""
         return self._new_session(self, session_id, session_settings)
 
@@ -163,7 +171,9 @@ class SessionStore:
     ) -> int:
         """Remove the sessions last updated before a time, in batches; returns how many.
 
-        A session that is written to meanwhile stays. ValueError for a naive time.
+        A session that is written to meanwhile stays. With a ledger, so does one whose head does not
+        verify; it is logged, and when the others are gone HistoryTamperedError or UnknownKeyError
+        is raised for the first such session. ValueError for a naive time.
         """
         return await overview.delete_sessions(self, updated_before, prefix, batch_size)
 
@@ -259,24 +269,11 @@ class SessionStore:
 
     async def encode(self, bound: BoundCodec, items: Iterable[Item]) -> list[Stored]:
         """Encode a batch; what takes long is done in a thread, and the event loop goes on."""
-        values: list[Stored] = []
-        until = perf_counter() + _INLINE_SECONDS
-        pending = iter(items)
-        for item in pending:
-            if perf_counter() > until or _is_large(item):
-                rest = [item, *pending]
-                return values + await asyncio.to_thread(self._encode_all, bound, rest)
-            values.append(bound.encode_text(item) if self._text else bound.encode(item))
-        return values
-
-    def _encode_all(self, bound: BoundCodec, items: Sequence[Item]) -> list[Stored]:
-        return [self.to_column(bound, item) for item in items]
+        return await batches.encode(bound.encode_text if self._text else bound.encode, items)
 
     async def decode(self, bound: BoundCodec, stored: Sequence[Stored]) -> list[Outcome]:
         """Decode rows; what takes long is done in a thread, and the event loop goes on."""
-        if sum(map(len, stored)) <= _INLINE_BYTES:
-            return bound.decode_many(stored)
-        return await asyncio.to_thread(_decode_in_slices, bound, stored)
+        return await batches.decode(bound, stored)
 
     def leaves_out(self, error: DecodeError) -> bool:
         """Decide whether a row that cannot be read is left out, and log it if so."""
@@ -294,33 +291,6 @@ class SessionStore:
         if left_out:
             logger.warning("A row was left out: %s: %s", type(error).__name__, error)
         return left_out
-
-
-def _is_large(item: Item, depth: int = 3) -> bool:
-    """Tell an item with a long text, as far as can be told in a microsecond."""
-    kind = type(item)
-    if kind is str or kind is bytes:
-        return len(item) > _INLINE_BYTES
-    if not depth or (kind is not dict and kind is not list):
-        return False
-    for part in item.values() if kind is dict else item:
-        if type(part) is str:
-            if len(part) > _INLINE_BYTES:
-                return True
-        elif _is_large(part, depth - 1):
-            return True
-    return False
-
-
-def _decode_in_slices(bound: BoundCodec, stored: Sequence[Stored]) -> list[Outcome]:
-    outcomes: list[Outcome] = []
-    start = size = 0
-    for end, value in enumerate(stored):
-        if size + len(value) > _SLICE_BYTES:
-            outcomes += bound.decode_many(stored[start:end])
-            start, size = end, 0
-        size += len(value)
-    return outcomes + bound.decode_many(stored[start:])
 
 
 def _resolve(codec: str | Codec, keys: Keyring | None, *, ensure_ascii: bool) -> Codec:

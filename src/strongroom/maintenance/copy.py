@@ -7,7 +7,6 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from strongroom.bound import Outcome
 from strongroom.errors import (
     ConflictError,
     EncodeError,
@@ -25,6 +24,7 @@ from strongroom.maintenance._report import (
 from strongroom.maintenance.verify import verify
 from strongroom.scan import BATCH_BYTES, BATCH_ROWS, Opener, walk, walk_sessions
 from strongroom.sql.many import FIRST_ID, StoredRow, many_of
+from strongroom.stages import Outcome
 from strongroom.store import SessionStore
 from strongroom.transfer import Sink
 

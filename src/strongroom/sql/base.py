@@ -290,9 +290,11 @@ class Database(ABC):
 
 def _pairs(result: Any) -> list[Row]:
     """Return the driver's own rows: SQLAlchemy's would only be taken apart again."""
-    rows: list[Row] = list(map(tuple, result.cursor.fetchall()))
+    rows = result.cursor.fetchall()
     result.close()
-    return rows
+    if rows and type(rows[0]) is tuple:
+        return cast("list[Row]", rows)
+    return list(map(tuple, rows))
 
 
 def index_of(tables: Tables) -> Index:
