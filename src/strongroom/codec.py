@@ -10,6 +10,7 @@ from strongroom import envelope, registry
 from strongroom.bound import BoundCodec, Chain
 from strongroom.errors import ConfigurationError, PayloadError
 from strongroom.keys import Keyring
+from strongroom.links import without_link
 from strongroom.protocols import (
     Cipher,
     Compressor,
@@ -125,7 +126,11 @@ _SHAPES = {
 
 
 def describe(stored: Stored) -> RowInfo:
-    """Say without any key how a row was written; raises EnvelopeError for a malformed envelope."""
+    """Say without any key how a row was written; raises EnvelopeError for a malformed envelope.
+
+    Of a row that a ledger links, it is what stands behind the link.
+    """
+    stored = without_link(stored)
     row = envelope.from_text(stored) if isinstance(stored, str) else stored
     if row is not None and envelope.is_envelope(row):
         parts = envelope.parse(row)

@@ -126,7 +126,7 @@ class Keeper:
         # Others have gone on since. A row of our own shows that it has happened; without one it
         # may have happened and been undone.
         links, _ = self._ledger.verify_last(head, rows, added + _LOOK_BACK)
-        if adds and any(link.uid == new.last for link in links):
+        if adds and new.last in links.uids:
             return True
         raise lost
 

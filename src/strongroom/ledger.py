@@ -11,7 +11,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hmac import compare_digest
-from typing import NoReturn, cast
+from typing import NoReturn
 
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.hmac import HMAC
@@ -25,12 +25,14 @@ from strongroom.links import (
     HEAD_SIZE,
     LINK,
     LINK_MAGIC,
+    LINK_SIZE,
     MAC_SIZE,
     NO_UID,
     RECORD,
     Head,
     Link,
     LinkedRow,
+    Links,
     link_size,
     records,
     to_bytes,
@@ -151,38 +153,60 @@ class BoundLedger:
             self.refuse("the head is not authentic")
         return Head(raw, version, count, last)
 
-    def open_rows(self, rows: Sequence[LinkedRow]) -> tuple[list[Link], list[Stored]]:
+    def open_rows(self, rows: Sequence[LinkedRow]) -> tuple[Links, list[Stored]]:
         """Verify the link of each row by itself; returns them and the values behind them."""
-        joined = records([stored for _, stored, _ in rows])
+        opened = self._open_together(rows) if rows else (Links(), [])
+        if opened is None:
+            self._refuse_one_of(rows)
+        return opened
+
+    def _open_together(self, rows: Sequence[LinkedRow]) -> tuple[Links, list[Stored]] | None:
+        """Verify the links of rows column by column; None if one of them is not authentic."""
+        stored = [row[1] for row in rows]
+        joined = records(stored)
         if joined is None:
-            kind = type(rows[0][1])
-            for row_id, stored, _ in rows:
-                if type(stored) is not kind or records([stored]) is None:
-                    self.refuse("the row has no link", row_id)
-        links: list[Link] = []
-        values: list[Stored] = []
-        start, size = 0, link_size(rows[0][1]) if rows else 0
-        joined = cast("bytes", joined)
+            return None
+        size = link_size(stored[0])
+        values = [value[size:] for value in stored]
+        magics, key_ids, positions, times, uids, previous, tags, rests = zip(
+            *RECORD.iter_unpack(joined), strict=True
+        )
+        authentic = (
+            set(magics) == {LINK_MAGIC}
+            and not any(rests)
+            and compare_digest(self._macs_of(joined, key_ids, values), b"".join(tags))
+            and list(times) == [row[2] for row in rows]
+        )
+        return (Links(key_ids, positions, times, uids, previous), values) if authentic else None
+
+    def _macs_of(self, joined: bytes, key_ids: Sequence[bytes], values: Sequence[Stored]) -> bytes:
+        """Return the macs of links, one behind the other."""
+        macs: list[bytes] = []
+        start = 0
         # The loop that a long read spends its time in: no calls but those that it needs.
-        macs = self._macs
-        for (row_id, stored, created_at), record in zip(
-            rows, RECORD.iter_unpack(joined), strict=True
-        ):
-            magic, key_id, position, time, uid, previous, tag, rest = record
-            if magic != LINK_MAGIC or rest:
-                self.refuse("the row has no link", row_id)
-            value = stored[size:]
+        known = self._macs
+        for key_id, value in zip(key_ids, values, strict=True):
             data = value if isinstance(value, bytes) else value.encode("utf-8", "surrogatepass")
-            mac = (macs.get(key_id) or self._derive(key_id)).copy()
+            mac = (known.get(key_id) or self._derive(key_id)).copy()
             mac.update(b"\1" + joined[start : start + LINK.size] + data)
-            if not compare_digest(mac.finalize()[:MAC_SIZE], tag):
+            macs.append(mac.finalize()[:MAC_SIZE])
+            start += RECORD.size
+        return b"".join(macs)
+
+    def _refuse_one_of(self, rows: Sequence[LinkedRow]) -> NoReturn:
+        """Refuse rows of which one does not verify, and say which."""
+        kind = type(rows[0][1])
+        for row_id, stored, created_at in rows:
+            record = records([stored]) if type(stored) is kind else None
+            if record is None or record[:3] != LINK_MAGIC or record[LINK_SIZE:] != bytes(2):
+                self.refuse("the row has no link", row_id)
+            _, key_id, position, time, _, _, tag, _ = RECORD.unpack(record)
+            value = stored[link_size(stored) :]
+            if not compare_digest(self._macs_of(record, [key_id], [value]), tag):
                 self.refuse("the row is not authentic", row_id, position)
             if time != created_at:
                 self.refuse("the row's created_at has been changed", row_id, position)
-            links.append(Link(key_id, position, time, uid, previous))
-            values.append(value)
-            start += RECORD.size
-        return links, values
+        self.refuse("the rows are not authentic")
 
     def open_value(self, stored: Stored, row_id: int) -> tuple[Link, Stored]:
         """Verify a link against its value alone, whatever ``created_at`` the row has."""
@@ -197,7 +221,7 @@ class BoundLedger:
 
     def verify_links(
         self, head: Head | None, rows: Sequence[LinkedRow]
-    ) -> tuple[list[Link], list[Stored]]:
+    ) -> tuple[Links, list[Stored]]:
         """Verify a whole history, oldest row first; returns its links and values."""
         chain = Chain(self)
         opened = chain.follow(head, rows)
@@ -206,17 +230,19 @@ class BoundLedger:
 
     def verify_last(
         self, head: Head | None, rows: Sequence[LinkedRow], wanted: int
-    ) -> tuple[list[Link], list[Stored]]:
+    ) -> tuple[Links, list[Stored]]:
         """Verify the latest rows, back from the head; fewer than wanted have to be all."""
         self.check_headed(head, rows)
         links, values = self.open_rows(rows)
         position, uid = (head.count, head.last) if head else (0, NO_UID)
-        for row, link in zip(reversed(rows), reversed(links), strict=True):
-            if link.position != position:
-                self.refuse(f"position {position} is expected here", row[0], link.position)
-            if link.uid != uid:
-                self.refuse("another row is expected here", row[0], link.position)
-            position, uid = link.position - 1, link.previous
+        for place in reversed(range(len(links))):
+            if links.positions[place] != position:
+                self.refuse(
+                    f"position {position} is expected here", rows[place][0], links.positions[place]
+                )
+            if links.uids[place] != uid:
+                self.refuse("another row is expected here", rows[place][0], position)
+            position, uid = position - 1, links.previous[place]
         if len(rows) < wanted and position:
             self.refuse(f"the rows up to position {position} are missing")
         if position == 0 and uid != NO_UID:
@@ -264,22 +290,32 @@ class Chain:
         self._count = 0
         self._last = NO_UID
 
-    def follow(
-        self, head: Head | None, rows: Sequence[LinkedRow]
-    ) -> tuple[list[Link], list[Stored]]:
+    def follow(self, head: Head | None, rows: Sequence[LinkedRow]) -> tuple[Links, list[Stored]]:
         """Verify the next rows, read together with a head; returns their links and values."""
         self._ledger.check_headed(head, rows)
         links, values = self._ledger.open_rows(rows)
-        position, last = self._count, self._last
-        for row, link in zip(rows, links, strict=True):
-            position += 1
-            if link.position != position:
-                self._ledger.refuse(f"position {position} is expected here", row[0], link.position)
-            if link.previous != last:
-                self._ledger.refuse("it does not follow the row before it", row[0], position)
-            last = link.uid
-        self._count, self._last = position, last
+        before = (self._last, *links.uids)
+        expected = tuple(range(self._count + 1, self._count + len(links) + 1))
+        if links.positions != expected or links.previous != before[:-1]:
+            self._refuse_break(rows, links, expected, before)
+        self._count, self._last = self._count + len(links), before[-1]
         return links, values
+
+    def _refuse_break(
+        self,
+        rows: Sequence[LinkedRow],
+        links: Links,
+        expected: Sequence[int],
+        before: Sequence[bytes],
+    ) -> NoReturn:
+        for row, position, found, previous, last in zip(
+            rows, expected, links.positions, links.previous, before, strict=False
+        ):
+            if found != position:
+                self._ledger.refuse(f"position {position} is expected here", row[0], found)
+            if previous != last:
+                self._ledger.refuse("it does not follow the row before it", row[0], found)
+        self._ledger.refuse("its rows do not follow one another")
 
     def finish(self, head: Head | None) -> None:
         """Verify that the history ends where its head says."""

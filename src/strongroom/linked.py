@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from datetime import datetime
 from typing import NamedTuple
 
 from sqlalchemy import Connection
@@ -12,12 +13,12 @@ from strongroom.errors import ConflictError, HistoryTamperedError
 from strongroom.history import FIRST_ROW
 from strongroom.keeper import Keeper
 from strongroom.ledger import BoundLedger, Chain
-from strongroom.links import NO_UID, Head, Link, LinkedRow
+from strongroom.links import NO_UID, Head, LinkedRow, Links
 from strongroom.protocols import Stored, Witness
 from strongroom.sql.backend import Backend
 from strongroom.sql.base import Row
-from strongroom.sql.heads import Heads
-from strongroom.sql.many import Change
+from strongroom.sql.heads import Heads, Step
+from strongroom.sql.many import Change, many_of
 
 _MICROS = 1_000_000
 
@@ -27,7 +28,7 @@ class Moment(NamedTuple):
 
     head: Head | None
     rows: list[LinkedRow]
-    links: list[Link]
+    links: Links
     values: list[Stored]
 
     @property
@@ -156,12 +157,10 @@ class LinkedHistory:
         self, head: Head | None, values: Sequence[Stored], times: Sequence[int]
     ) -> bool:
         linked, new = self._ledger.append(head, values, times)
-        old = head.raw if head else None
-
-        def append(heads: Heads, conn: Connection) -> bool:
-            return heads.append(conn, self._session_id, old, new.raw, linked, times)
-
-        return await self._keeper.swap(append, head, new, adds=True)
+        step = self._step(head, new, linked, times)
+        return await self._keeper.swap(
+            lambda heads, conn: heads.append(conn, step), head, new, adds=True
+        )
 
     async def replace(self, values: Sequence[Stored]) -> None:
         """Put a batch in the place of all rows."""
@@ -170,12 +169,10 @@ class LinkedHistory:
         async def once() -> bool:
             head = await self._keeper.current()
             linked, new = self._ledger.rebuild(head, 0, NO_UID, values, times)
-            old = head.raw if head else None
-
-            def replace(heads: Heads, conn: Connection) -> bool:
-                return heads.replace(conn, self._session_id, old, new.raw, linked, times)
-
-            return await self._keeper.swap(replace, head, new, adds=bool(values))
+            step = self._step(head, new, linked, times)
+            return await self._keeper.swap(
+                lambda heads, conn: heads.replace(conn, step), head, new, adds=bool(values)
+            )
 
         await self._until_done(once)
 
@@ -184,16 +181,37 @@ class LinkedHistory:
 
         async def once() -> bool:
             head = await self._keeper.current()
-            if head is None:
+            if head is None and not await self._backend.read(
+                lambda db, conn: many_of(db).exists(conn, self._session_id)
+            ):
                 return True
-            old, new = head.raw, self._ledger.make_head(head.version + 1, 0, NO_UID)
-
-            def clear(heads: Heads, conn: Connection) -> bool:
-                return heads.clear(conn, self._session_id, old, new.raw)
-
-            return await self._keeper.swap(clear, head, new)
+            return await self._clear_behind(head)
 
         await self._until_done(once)
+
+    async def clear_stale(self, before: datetime) -> bool:
+        """Clear the session if it has not been updated since a time; returns whether it was so.
+
+        It is looked at after the head that the clearing builds on, and a writer that comes later
+        moves that head: so what is cleared is what was stale.
+        """
+        stale = False
+
+        async def once() -> bool:
+            nonlocal stale
+            head = await self._keeper.current()
+            stale = await self._backend.read(
+                lambda db, conn: many_of(db).is_stale(conn, self._session_id, before)
+            )
+            return not stale or await self._clear_behind(head)
+
+        await self._until_done(once)
+        return stale
+
+    async def _clear_behind(self, head: Head | None) -> bool:
+        _, new = self._ledger.rebuild(head, 0, NO_UID, (), ())
+        step = self._step(head, new)
+        return await self._keeper.swap(lambda heads, conn: heads.clear(conn, step), head, new)
 
     async def renew(self) -> None:
         """Put the head under the primary key, where it is not; the rows stay as they are."""
@@ -202,12 +220,9 @@ class LinkedHistory:
             head = await self._keeper.current()
             if head is None or self._ledger.is_current(head):
                 return True
-            old, new = head.raw, self._ledger.make_head(head.version + 1, head.count, head.last)
-
-            def renew(heads: Heads, conn: Connection) -> bool:
-                return heads.swap(conn, self._session_id, old, new.raw)
-
-            return await self._keeper.swap(renew, head, new)
+            new = self._ledger.make_head(head.version + 1, head.count, head.last)
+            step = self._step(head, new)
+            return await self._keeper.swap(lambda heads, conn: heads.swap(conn, step), head, new)
 
         await self._until_done(once)
 
@@ -220,11 +235,11 @@ class LinkedHistory:
         if head is None:
             return False
         place = [row[0] for row in rows].index(row_id)
-        behind = rows[place + 1 :]
-        cut = links[place]
+        behind, cut = rows[place + 1 :], links[place]
         linked, new = self._ledger.rebuild(
             head, cut.position - 1, cut.previous, values[place + 1 :], [row[2] for row in behind]
         )
+        step = self._step(head, new)
         changes = [
             Change(self._session_id, row[0], row[1], value)
             for row, value in zip(behind, linked, strict=True)
@@ -232,8 +247,8 @@ class LinkedHistory:
 
         def pop(heads: Heads, conn: Connection) -> bool:
             if not changes:
-                return heads.pop(conn, self._session_id, head.raw, new.raw, row_id)
-            return heads.drop(conn, self._session_id, head.raw, new.raw, row_id, changes)
+                return heads.pop(conn, step, row_id)
+            return heads.drop(conn, step, row_id, changes)
 
         return await self._keeper.swap(pop, head, new, single=not changes)
 
@@ -252,11 +267,15 @@ class LinkedHistory:
         times = [rows[k][2] for k in stay] + [_now()] * len(values)
         last, place = (links[start - 1].uid, rows[start - 1][0]) if start else (NO_UID, FIRST_ROW)
         linked, new = self._ledger.rebuild(head, start, last, batch, times)
+        step, adds = self._step(head, new, linked, times), bool(batch)
+        return await self._keeper.swap(
+            lambda heads, conn: heads.splice(conn, step, place), head, new, adds=adds, single=False
+        )
 
-        def splice(heads: Heads, conn: Connection) -> bool:
-            return heads.splice(conn, self._session_id, head.raw, new.raw, place, linked, times)
-
-        return await self._keeper.swap(splice, head, new, adds=bool(batch), single=False)
+    def _step(
+        self, head: Head | None, new: Head, values: Sequence[Stored] = (), times: Sequence[int] = ()
+    ) -> Step:
+        return Step(self._session_id, head.raw if head else None, new.raw, values, times)
 
     async def _until_done(self, once: Callable[[], Awaitable[bool]]) -> None:
         """Try a change until nobody comes between; raises ConflictError after a bounded time."""

@@ -19,6 +19,7 @@ from struct import Struct
 from typing import NamedTuple, TypeAlias, cast
 
 from strongroom import envelope
+from strongroom.errors import EnvelopeError
 from strongroom.protocols import Stored
 
 LINK_MAGIC = envelope.LINK_MAGIC
@@ -51,6 +52,29 @@ class Link(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class Links:
+    """The links of several rows, column by column: a long read compares them all at once."""
+
+    key_ids: tuple[bytes, ...] = ()
+    positions: tuple[int, ...] = ()
+    times: tuple[int, ...] = ()
+    uids: tuple[bytes, ...] = ()
+    previous: tuple[bytes, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.uids)
+
+    def __getitem__(self, place: int) -> Link:
+        return Link(
+            self.key_ids[place],
+            self.positions[place],
+            self.times[place],
+            self.uids[place],
+            self.previous[place],
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Head:
     """What a session says of its history as a whole; ``raw`` is the head as it is stored."""
 
@@ -72,6 +96,19 @@ LinkedRow: TypeAlias = tuple[int, Stored, int]
 def link_size(stored: Stored) -> int:
     """Return how much of a linked value its link takes."""
     return LINK_TEXT_SIZE if isinstance(stored, str) else LINK_SIZE
+
+
+def without_link(stored: Stored) -> Stored:
+    """Return what stands behind a link, or a value that begins with none as it is.
+
+    Nothing is verified. Raises EnvelopeError for what begins as a link does and is none.
+    """
+    if not envelope.is_linked(stored):
+        return stored
+    link = records([stored])
+    if link is None or link[LINK_SIZE:] != bytes(2):
+        raise EnvelopeError("The row begins as a ledger's link does, and is truncated or altered.")
+    return stored[link_size(stored) :]
 
 
 def link_key_id(stored: Stored) -> str:

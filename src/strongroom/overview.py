@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 import datetime as dt
+import logging
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from strongroom.codec import describe
-from strongroom.errors import EnvelopeError
-from strongroom.scan import check_prefix, refuse_ledger, unlinked, walk_heads, walk_sessions
-from strongroom.sql.many import Head, many_of
+from strongroom.errors import (
+    EnvelopeError,
+    HistoryTamperedError,
+    StrongroomError,
+    UnknownKeyError,
+)
+from strongroom.linked import LinkedHistory
+from strongroom.links import without_link
+from strongroom.scan import check_prefix, walk_heads, walk_sessions
+from strongroom.sql.many import Head, SessionRow, many_of
 
 if TYPE_CHECKING:
     from strongroom.store import SessionStore
+
+logger = logging.getLogger("strongroom")
 
 _STATS_ROWS = 1000
 _ENCRYPTED_SESSION = re.compile(r'\s*\{\s*"__enc__"\s*:\s*1\s*[,}]')
@@ -93,7 +103,6 @@ async def delete_sessions(
     store: SessionStore, updated_before: dt.datetime, prefix: str | None, batch_size: int
 ) -> int:
     """Remove the sessions that were last updated before a time."""
-    refuse_ledger(store, "delete_sessions")
     check_prefix(prefix)
     if batch_size < 1:
         raise ValueError(f"batch_size is 1 or more, not {batch_size}.")
@@ -101,11 +110,36 @@ async def delete_sessions(
     if before is None:
         raise ValueError("updated_before is needed: it says which sessions go.")
     limit, deleted = before, 0
-    async for page in walk_sessions(store, prefix=prefix, updated_before=limit, batch=batch_size):
+    pages = walk_sessions(store, prefix=prefix, updated_before=limit, batch=batch_size)
+    if store.ledger is not None:
+        return await _clear_stale(store, pages, limit)
+    async for page in pages:
         names = [row.session_id for row in page]
         deleted += await store.backend.write(
             lambda db, conn: many_of(db).delete_stale(conn, names, limit)  # noqa: B023 - awaited here
         )
+    return deleted
+
+
+async def _clear_stale(
+    store: SessionStore, pages: AsyncIterator[list[SessionRow]], before: dt.datetime
+) -> int:
+    """Clear sessions that have a ledger, each by itself; raises in the end if one is refused."""
+    deleted = refused = 0
+    first: StrongroomError | None = None
+    async for page in pages:
+        for session in page:
+            history = store.history(session.session_id)
+            assert isinstance(history, LinkedHistory)  # noqa: S101 - the store has a ledger
+            try:
+                deleted += await history.clear_stale(before)
+            except (HistoryTamperedError, UnknownKeyError) as error:
+                logger.warning("A session was not deleted: %s: %s", type(error).__name__, error)
+                first = first or error
+                refused += 1
+    if first is not None:
+        logger.warning("Sessions deleted: %d; refused, and still there: %d.", deleted, refused)
+        raise first
     return deleted
 
 
@@ -118,7 +152,7 @@ async def stats(store: SessionStore) -> Stats:
         rows += len(heads)
         for head in heads:
             size += head.size
-            spec, key_id = _describe(head._replace(head=unlinked(store, head.head)), len(head.head))
+            spec, key_id = _describe(head)
             formats[spec] += 1
             if key_id is not None:
                 key_ids[key_id] += 1
@@ -132,16 +166,16 @@ async def stats(store: SessionStore) -> Stats:
     )
 
 
-def _describe(row: Head, shown: int) -> tuple[str, str | None]:
-    """Return the spec or format, and the key id, of a row of which so much is shown."""
-    head = row.head
-    text = head if isinstance(head, str) else head.decode("latin-1")
-    if text[:1] in {"{", "[", '"'}:
-        # Not parsed, as it is a part of the document only.
-        return ("encrypted-session" if _ENCRYPTED_SESSION.match(text) else "json"), None
-    if isinstance(head, str) and row.size > shown:
-        head = head[: len(head) // 4 * 4]  # where its base64 may be cut
+def _describe(row: Head) -> tuple[str, str | None]:
+    """Return the spec or format, and the key id, of a row of which the beginning is known."""
     try:
+        head = without_link(row.head)
+        text = head if isinstance(head, str) else head.decode("latin-1")
+        if text[:1] in {"{", "[", '"'}:
+            # Not parsed, as it is a part of the document only.
+            return ("encrypted-session" if _ENCRYPTED_SESSION.match(text) else "json"), None
+        if isinstance(head, str) and row.size > len(row.head):
+            head = head[: len(head) // 4 * 4]  # where its base64 may be cut
         info = describe(head)
     except EnvelopeError:
         return "damaged", None

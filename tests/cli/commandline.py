@@ -48,9 +48,9 @@ class Done(NamedTuple):
 class CommandLine:
     """Runs ``strongroom`` in a folder, its output captured as a pipe does."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, url: str = "") -> None:
         self.folder = folder
-        self.url = f"sqlite+aiosqlite:///{folder / 'memory.db'}"
+        self.url = url or f"sqlite+aiosqlite:///{folder / 'memory.db'}"
         self.key = Key.generate()
         self.env = {k: v for k, v in os.environ.items() if not k.startswith("STRONGROOM_")}
         self.env["PYTHONPATH"] = str(Path(strongroom.__file__).parents[1])

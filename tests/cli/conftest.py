@@ -11,6 +11,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from commandline import ITEMS, CommandLine
 
+from databases import Database
+
 
 @pytest.fixture
 def strongroom_(tmp_path: Path) -> CommandLine:
@@ -21,6 +23,16 @@ def strongroom_(tmp_path: Path) -> CommandLine:
 @pytest.fixture
 def filled(strongroom_: CommandLine) -> CommandLine:
     """Return the command line, and a store with two sealed sessions."""
+    return _fill(strongroom_)
+
+
+@pytest.fixture
+def served(database: Database, tmp_path: Path) -> CommandLine:
+    """Return the same on each database that the test's marker names."""
+    return _fill(CommandLine(tmp_path, database.url.render_as_string(hide_password=False)))
+
+
+def _fill(strongroom_: CommandLine) -> CommandLine:
     strongroom_.add("user-123", ITEMS)
     strongroom_.add("trial-1", ITEMS[:1])
     return strongroom_

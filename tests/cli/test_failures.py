@@ -24,6 +24,7 @@ from strongroom import Key
 from strongroom.cli.failures import Failure, explain, keep_secret, trace
 
 WRONG = "postgresql+asyncpg://app:p4ss-w0rd%21%2F%40@127.0.0.1:1/agents"
+WRONG_MYSQL = WRONG.replace("postgresql+asyncpg", "mysql+aiomysql")
 
 
 @pytest.mark.parametrize(
@@ -34,6 +35,7 @@ WRONG = "postgresql+asyncpg://app:p4ss-w0rd%21%2F%40@127.0.0.1:1/agents"
         (["sessions", "--url", "sqlite:///memory.db"], {}, 3, "sqlite+aiosqlite"),
         (["sessions", "--url", "sqlite+aiosqlite:///typo.db"], {}, 3, "no database file typo.db"),
         (["sessions", "--url", WRONG], {}, 4, "cannot be reached"),
+        (["sessions", "--url", WRONG_MYSQL], {}, 4, "Can't connect"),
         (["sessions"], {"STRONGROOM_URL": f"postgresql://app:{PASSWORD}@h/x"}, 3, "URL"),
         (["stats", f"mysql://app:{PASSWORD}@h/x"], {}, 2, "argument"),
         (["sessions", "--messages-table", "none"], {}, 3, "There is no table 'none'"),
@@ -160,7 +162,7 @@ def test_ctrl_c_ends_with_130_and_a_second_run_finishes(filled):
     filled.add("plain", [{"n": n} for n in range(3000)], codec="json", keys=None)
     command = ["recode", *SEALED, "--accept", "plaintext"]
     process = subprocess.Popen(
-        [sys.executable, "-m", "strongroom.cli", *command, "--rows-per-second", "500"],
+        [sys.executable, "-m", "strongroom.cli", *command, "--rows-per-second", "100"],
         cwd=filled.folder,
         env=filled.env,
         stderr=subprocess.PIPE,
@@ -178,7 +180,7 @@ def test_ctrl_c_ends_with_130_and_a_second_run_finishes(filled):
     filled("verify", *SEALED)
 
 
-@pytest.mark.databases("postgresql", column_types=("text",))
+@pytest.mark.databases("postgresql", "mysql-aiomysql", column_types=("text",))
 async def test_a_server_is_used_and_its_failures_told(database, strongroom_):
     url = database.url.render_as_string(hide_password=False)
     await database.session(codec="json").add_items(ITEMS)
@@ -228,6 +230,28 @@ def test_a_bar_is_drawn_within_the_width_of_the_terminal(filled, columns):
     assert max(len(line.strip("\r")) for line in re.split(r"[\r\n]+", visible)) <= columns
 
 
+def test_a_bar_shows_rate_and_time_left(filled):
+    filled.add("more", [{"n": n} for n in range(500)])
+    for spec, columns, figures in (
+        ("json+fernet", 80, r"\d/506 rows  \d+/s  0:0\d left"),
+        ("msgpack+fernet", 40, r"\d%  0:0\d left"),
+    ):
+        command = ("recode", "--codec", spec, *SEALED[2:], "--accept", "aesgcm")
+        paced = (*command, "--rows-per-second", "300")
+        assert re.search(figures, on_a_terminal(filled, *paced, columns=columns))
+
+
+def test_an_export_has_a_bar_only_where_its_lines_go_to_a_file(filled):
+    drawn = on_a_terminal(filled, "export", *SEALED, "-o", "all.jsonl")
+    assert "6/6 items" in drawn
+    printed = on_a_terminal(filled, "export", *SEALED)
+    assert printed.replace("\r\n", "\n") == (filled.folder / "all.jsonl").read_text()
+    drawn = on_a_terminal(filled, "export", "user-123", *SEALED, "-o", "one.jsonl")
+    assert "5/5 items" in drawn
+    assert "6/6 items" in filled("export", *SEALED, "-o", "piped.jsonl").stderr
+    assert filled("export", *SEALED).stderr == ""
+
+
 def test_no_color_is_respected(filled):
     colour = re.compile(r"\x1b\[[0-9;]*3[0-7]m")
     assert colour.search(on_a_terminal(filled, "show", "user-123", *SEALED))
@@ -247,7 +271,7 @@ def test_help_teaches_with_examples_and_loads_little():
         assert run([command.__name__.rstrip("_"), "--help"]) == 0
     program = (
         "import sys; from strongroom.cli import main; main(['recode', '--help'])\n"
-        "sys.exit(any(n == 'rich.progress' or n.startswith('strongroom.maintenance') "
-        "for n in sys.modules))"
+        "sys.exit(any(n in {'cryptography', 'rich.progress', 'sqlalchemy'} "
+        "or n.startswith('strongroom.maintenance') for n in sys.modules))"
     )
     assert subprocess.run([sys.executable, "-c", program], capture_output=True).returncode == 0

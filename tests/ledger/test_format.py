@@ -17,7 +17,17 @@ import make_ledger_golden
 import second_reader
 
 import strongroom
-from strongroom import HistoryTamperedError, Key, Keyring, Ledger, UnknownKeyError
+from strongroom import (
+    Codec,
+    EnvelopeError,
+    HistoryTamperedError,
+    Key,
+    Keyring,
+    Ledger,
+    UnknownKeyError,
+    describe,
+    envelope,
+)
 from strongroom.ledger import Chain
 
 KEY = bytes(range(32))
@@ -222,3 +232,44 @@ def test_positions_and_counts_are_verified_beside_the_chain_of_uids(kind):
     for wanted in (2, 3):
         with pytest.raises(HistoryTamperedError, match="first row has one before it"):
             ledger.verify_last(ledger.make_head(1, 2, last), rows, wanted)
+
+
+# What a linked row says without a key -------------------------------------------------------------
+
+VALUES = {
+    "bare": '{"n":1}',
+    "envelope": Codec.parse("msgpack+zlib+aesgcm", keys=Keyring(Key(KEY))).encode(1, context="s"),
+    "encrypted-session": '{"__enc__":1,"v":1,"kid":"hkdf-v1","payload":"gAAAAA"}',
+    "fernet-token": "gAAAAABh",
+    "unknown": "what is this",
+}
+
+
+def linked(value, *, text):
+    """Return a value, in the form of a text or a binary column, and that value behind a link."""
+    value = value.encode() if isinstance(value, str) else value
+    if text:
+        value = envelope.column_text(value)
+    rows, _ = Ledger(Keyring(Key(KEY))).bind("s").append(None, [value], [0])
+    return value, rows[0]
+
+
+@pytest.mark.parametrize("text", [True, False], ids=["text", "binary"])
+@pytest.mark.parametrize("name", VALUES)
+def test_a_linked_row_is_described_by_what_is_behind_its_link(name, text):
+    value, row = linked(VALUES[name], text=text)
+    assert row != value
+    assert describe(row) == describe(value)
+
+
+@pytest.mark.parametrize("text", [True, False], ids=["text", "binary"])
+def test_a_damaged_link_is_not_described(text):
+    value, row = linked(VALUES["bare"], text=text)
+    size = len(row) - len(value)
+    damaged = [row[:4], row[: size - 1]]
+    if text:
+        damaged += [row[:50] + "!" + row[51:], row[:50] + "é" + row[51:], row[:101] + "x" + value]
+    for stored in damaged:
+        with pytest.raises(EnvelopeError, match="link"):
+            describe(stored)
+    assert describe(row[:size]).format == "unknown"

@@ -20,7 +20,9 @@ from fleet import Fleet
 from runbook import residue, runbook
 from worker import SHARED
 
-pytestmark = pytest.mark.databases("sqlite-file", "postgresql", column_types=("text",))
+pytestmark = pytest.mark.databases(
+    "sqlite-file", "postgresql", "mysql-aiomysql", column_types=("text",)
+)
 
 MASTER_KEY = "a master key that is no base64 at all"
 STEPS = {
@@ -105,6 +107,7 @@ async def test_a_plaintext_store_is_encrypted_under_live_workers(database, fleet
             leave_free_pages(fleet.folder / "memory.db")
 
     fleet.ordered = False
+    await make_tables_for_theirs(database, fleet)
     await follow("a", fleet, before=leave_residue)
     await check(fleet)
     if database.name == "sqlite-file":
@@ -114,7 +117,8 @@ async def test_a_plaintext_store_is_encrypted_under_live_workers(database, fleet
         await check(fleet)
 
 
-async def test_encrypted_session_is_left_under_live_workers(fleet):
+async def test_encrypted_session_is_left_under_live_workers(database, fleet):
+    await make_tables_for_theirs(database, fleet)
     fleet.environment["STRONGROOM_MASTER_KEY"] = MASTER_KEY
     fleet.ordered = False
     await follow("b", fleet)
@@ -172,6 +176,12 @@ def leave_free_pages(path):
 async def make_tables(fleet):
     async with SessionStore.from_url(fleet.url) as store:
         await store.create_tables()
+
+
+async def make_tables_for_theirs(database, fleet):
+    """Make tables where openai-agents' class cannot: its columns have no length for MySQL."""
+    if database.dialect == "mysql":
+        await make_tables(fleet)
 
 
 async def attack(fleet, leaked, session_id, item):

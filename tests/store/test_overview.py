@@ -6,7 +6,7 @@ import datetime as dt
 import pytest
 from sqlalchemy import event
 
-from strongroom import Codec, FernetCipher, JsonSerializer, Key, Keyring
+from strongroom import Codec, FernetCipher, JsonSerializer, Key, Keyring, Ledger
 from strongroom.scan import walk_heads
 
 LONG_AGO = dt.datetime(2001, 2, 3, 4, 5, 6, 789000, tzinfo=dt.UTC)
@@ -344,6 +344,33 @@ class _Wrapped:
 
     def bind(self, namespace, context, /):
         return self._cipher.bind(namespace, context)
+
+
+@pytest.mark.parametrize("knows", [True, False], ids=["with the ledger", "without"])
+async def test_stats_tell_what_stands_behind_a_ledgers_links(database, knows):
+    ledger = Ledger(Keyring(Key.generate()))
+    key = Key.generate()
+    cipher = _Wrapped(FernetCipher(Keyring(key)))
+    for codec in ("json", "msgpack+zlib", Codec(JsonSerializer(), cipher=cipher)):
+        session = database.session("s", codec=codec, ledger=ledger)
+        await session.add_items([*said("é" * 1000), *said(2)])
+    foreign = ["gAAAAABnot a whole token", '{"__enc__":1,"v":1,"payload":"' + "x" * 999 + '"}']
+    rows, _ = ledger.bind("t").append(None, list(map(database.column, foreign)), [0, 0])
+    await database.session("t").add_items(said(1))
+    damaged = rows[0][:70]
+    for row in (*rows, damaged):
+        await database.put(row, "t")
+    stats = await database.store(ledger=ledger if knows else None).stats()
+    assert (stats.sessions, stats.rows) == (2, 10)
+    assert stats.formats == {
+        "json": 3,
+        "msgpack+zlib": 2,
+        f"json+{_Wrapped.name}": 2,
+        "fernet-token": 1,
+        "encrypted-session": 1,
+        "damaged": 1,
+    }
+    assert stats.key_ids == {key.id: 2}
 
 
 async def test_stats_of_an_empty_store(database):

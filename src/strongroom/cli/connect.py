@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
@@ -11,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from strongroom.cli.failures import USAGE, Failure, keep_secret
-from strongroom.cli.options import Keys, Place, Sealed
+from strongroom.cli.options import Keys, Ledgered, Place, Sealed
 
 if TYPE_CHECKING:
     from sqlalchemy import URL
@@ -28,6 +27,8 @@ _MASTER_KEY = "STRONGROOM_MASTER_KEY"
 
 def runs(work: Callable[..., Coroutine[Any, Any, T]], *arguments: Any) -> T:
     """Run a coroutine function in an event loop of its own."""
+    import asyncio
+
     return asyncio.run(work(*arguments))
 
 
@@ -48,6 +49,8 @@ async def opened(
             "namespace": where.namespace,
             "ledger": _ledger(where),
         }
+    elif isinstance(where, Ledgered):
+        options = {"namespace": where.namespace, "ledger": _ledger(where)}
     store = SessionStore.from_url(
         _url(where.url, create=create),
         engine_kwargs={"hide_parameters": True},
@@ -103,7 +106,7 @@ def target_of(source: Sealed, **changed: Any) -> Sealed:
     return replace(bare, **given)
 
 
-def _ledger(where: Sealed) -> Ledger | None:
+def _ledger(where: Sealed | Ledgered) -> Ledger | None:
     from strongroom import FileWitness, Keyring, Ledger
 
     if where.ledger_key_file is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import stat
 import sys
 from collections.abc import Iterable, Sequence
 from functools import cache
@@ -43,6 +44,14 @@ def _console(file: Any) -> Console:
 def draws(file: Any) -> bool:
     """Tell whether an output is a terminal that can do more than print lines."""
     return bool(file.isatty()) and os.environ.get("TERM", "dumb") not in {"dumb", "unknown"}
+
+
+def is_file(file: Any) -> bool:
+    """Tell whether an output is a file on a disk: what is written there, nobody sees at once."""
+    try:
+        return stat.S_ISREG(os.fstat(file.fileno()).st_mode)
+    except OSError:  # what stands for a file, and is none
+        return False
 
 
 def say(text: str, style: str = "") -> None:

@@ -65,6 +65,34 @@ class Place:
     )
 
 
+AnyMode = Annotated[
+    bool,
+    typer.Option("--any-mode", help="Take a key file that others can read: for mounted secrets."),
+]
+Namespace = Annotated[
+    str, typer.Option(metavar="TEXT", help="The namespace that the rows are bound to.")
+]
+LedgerKeyFile = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="The keys of the store's ledger. Without it they are those of the variable "
+        "STRONGROOM_LEDGER_KEYS, if it is set; else the store has no ledger.",
+    ),
+]
+Folder = Annotated[Path | None, typer.Option(metavar="FOLDER", help="The ledger's witness.")]
+
+
+@dataclass(frozen=True)
+class Ledgered(Place):
+    """Where the tables are, and the ledger that changes of them have to keep."""
+
+    namespace: Namespace = ""
+    ledger_key_file: LedgerKeyFile = None
+    any_mode: AnyMode = False
+    witness: Folder = None
+
+
 @dataclass(frozen=True)
 class Keys:
     """Where the keys are."""
@@ -78,12 +106,7 @@ class Keys:
             "keys are those of the variable STRONGROOM_KEYS, with commas between them.",
         ),
     ] = None
-    any_mode: Annotated[
-        bool,
-        typer.Option(
-            "--any-mode", help="Take a key file that others can read: for mounted secrets."
-        ),
-    ] = False
+    any_mode: AnyMode = False
 
 
 @dataclass(frozen=True)
@@ -116,20 +139,9 @@ class Sealed(Keys, Place):
             "does (its default is 600), or none of them.",
         ),
     ] = None
-    namespace: Annotated[
-        str, typer.Option(metavar="TEXT", help="The namespace that the rows are bound to.")
-    ] = ""
-    ledger_key_file: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="The keys of the store's ledger. Without it they are those of the variable "
-            "STRONGROOM_LEDGER_KEYS, if it is set; else the store has no ledger.",
-        ),
-    ] = None
-    witness: Annotated[
-        Path | None, typer.Option(metavar="FOLDER", help="The ledger's witness.")
-    ] = None
+    namespace: Namespace = ""
+    ledger_key_file: LedgerKeyFile = None
+    witness: Folder = None
 
 
 Prefix = Annotated[

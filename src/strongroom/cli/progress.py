@@ -34,10 +34,14 @@ class Step(Protocol):
 
 
 @contextmanager
-def progress(unit: str = "rows") -> Iterator[Callable[[Step], None]]:
-    """Draw the steps that the returned function is called with."""
-    if not draws(sys.stderr):
-        yield _Lines(unit)
+def progress(unit: str = "rows", *, apart: bool = True) -> Iterator[Callable[[Step], None]]:
+    """Draw the steps that the returned function is called with.
+
+    Where results may come out on the same terminal, not ``apart``, there is no bar, and nothing is
+    said of what is soon done.
+    """
+    if not apart or not draws(sys.stderr):
+        yield _Lines(unit, tells_end=apart)
         return
     with _bars(unit) as bars:
         drawn = _Drawn(bars)
@@ -77,10 +81,11 @@ class _Drawn:
 
 
 class _Lines:
-    """A line when a stage begins, when it ends, and every few seconds between."""
+    """A line every few seconds, and one when a stage ends."""
 
-    def __init__(self, unit: str) -> None:
+    def __init__(self, unit: str, *, tells_end: bool) -> None:
         self._unit = unit
+        self._tells_end = tells_end
         self._stage = ""
         self._ended = False
         self._start = self._next = 0.0
@@ -91,7 +96,7 @@ class _Lines:
             self._stage, self._start, self._next = step.stage, now, now + _SECONDS_BETWEEN_LINES
             self._ended = False
         ended = bool(step.total) and step.done >= step.total
-        if self._ended or (now < self._next and not ended):
+        if self._ended or (now < self._next and not (ended and self._tells_end)):
             return
         self._ended = ended
         self._next = now + _SECONDS_BETWEEN_LINES
@@ -102,6 +107,7 @@ class _Lines:
 def _bars(unit: str) -> Bars:
     from rich.progress import BarColumn, ProgressColumn, TextColumn
     from rich.progress import Progress as Bars
+    from rich.table import Column
     from rich.text import Text
 
     output = console(stderr=True)
@@ -118,7 +124,7 @@ def _bars(unit: str) -> Bars:
     return Bars(
         TextColumn("{task.description}"),
         BarColumn(bar_width=None),
-        Figures(),
+        Figures(table_column=Column(no_wrap=True)),  # or the bar would take some of its room
         console=output,
         expand=True,
     )

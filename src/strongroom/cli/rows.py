@@ -75,13 +75,11 @@ async def _inspect(where: Place, session: str) -> list[dict[str, Any]]:
 def _described(stored: str | bytes) -> dict[str, Any]:
     from strongroom import EnvelopeError, describe
     from strongroom.envelope import is_linked
-    from strongroom.links import link_size
 
     length = len(stored.encode("utf-8", "surrogatepass") if isinstance(stored, str) else stored)
-    linked = is_linked(stored)
-    about = {"bytes": length, "linked": linked}
+    about = {"bytes": length, "linked": is_linked(stored)}
     try:
-        info = describe(stored[link_size(stored) :] if linked else stored)
+        info = describe(stored)
     except EnvelopeError as error:
         return {"spec": "damaged", "key_id": None, "problem": error.message} | about
     return {"spec": info.spec} | vars(info) | about

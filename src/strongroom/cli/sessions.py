@@ -12,7 +12,7 @@ from strongroom.cli.connect import opened, runs
 from strongroom.cli.console import ask, dump, note, say, table
 from strongroom.cli.conversation import print_rows, rows_of
 from strongroom.cli.failures import PROBLEMS, USAGE, Failure
-from strongroom.cli.options import Output, Place, Prefix, Report, Sealed, Yes
+from strongroom.cli.options import Ledgered, Output, Place, Prefix, Report, Sealed, Yes
 from strongroom.cli.plain import moment, number, to_json
 from strongroom.cli.progress import waiting
 
@@ -134,12 +134,12 @@ def delete(
     prefix: Prefix = None,
     yes: Yes = False,
     *,
-    where: Place,
+    where: Ledgered,
 ) -> None:
     r"""Delete sessions with all their items: those named, or those not used for some time.
 
     It asks first. What is deleted is gone; the database may keep its bytes for a while (see
-    docs/operations.md). No key is needed.
+    docs/operations.md). No key is needed but a ledger's, which records that the session is empty.
 
     \b
     Examples:
@@ -165,12 +165,12 @@ def delete(
         raise Failure(f"There is no session {', '.join(map(repr, missing))}.", PROBLEMS)
 
 
-async def _delete(where: Place, names: list[str]) -> list[str]:
+async def _delete(where: Ledgered, names: list[str]) -> list[str]:
     async with opened(where) as store:
         return [name for name in names if not await store.delete_session(name)]
 
 
-async def _delete_old(where: Place, before: dt.datetime, prefix: str | None) -> int:
+async def _delete_old(where: Ledgered, before: dt.datetime, prefix: str | None) -> int:
     async with opened(where) as store:
         with waiting("deleting"):
             return await store.delete_sessions(updated_before=before, prefix=prefix)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from sqlalchemy import (
     ColumnElement,
@@ -31,6 +31,19 @@ History = tuple[bytes | None, list[LinkedRow]]
 """The stored head of a session and some of its rows, oldest first."""
 
 
+class Step(NamedTuple):
+    """A session's step from one stored head to the next, and the linked rows that it brings.
+
+    ``old`` is None for a session that has no head.
+    """
+
+    session_id: str
+    old: bytes | None
+    new: bytes
+    values: Sequence[Stored] = ()
+    times: Sequence[int] = ()
+
+
 class MovedOnError(Exception):
     """A row is not what it was when it was read; the caller rolls back."""
 
@@ -42,9 +55,9 @@ class RowVanishedError(Exception):
 class Heads:
     """Runs its statements in one transaction; the swap of the head locks out other writers.
 
-    ``old`` and ``new`` are stored heads, and ``old`` is None for a session that has none. Every
-    change returns False, and has changed nothing, if the head is no longer ``old``. It raises
-    MovedOnError if the head is, and the rows are not what was read with it.
+    Every change takes a step. It returns False, and has changed nothing, if the head is no longer
+    the step's ``old``; it raises MovedOnError if the head is, and the rows are not what was read
+    with it.
     """
 
     ignore: ClassVar[dict[str, str]] = {"sqlite": "OR IGNORE", "mysql": "IGNORE"}
@@ -161,96 +174,74 @@ class Heads:
 
     # Changing -----------------------------------------------------------------------------------
 
-    def swap(self, conn: Connection, session_id: str, old: bytes | None, new: bytes) -> bool:
+    def swap(self, conn: Connection, step: Step) -> bool:
         """Put a head in the place of another, or of none while there are no rows either."""
-        key = self.database.key(session_id)
-        if old is None:
-            return bool(self._first.run(conn, key=key, new=new).rowcount)
-        return bool(self._swap.run(conn, key=key, old=old, new=new).rowcount)
+        key = self.database.key(step.session_id)
+        if step.old is None:
+            return bool(self._first.run(conn, key=key, new=step.new).rowcount)
+        return bool(self._swap.run(conn, key=key, old=step.old, new=step.new).rowcount)
 
-    def append(
-        self,
-        conn: Connection,
-        session_id: str,
-        old: bytes | None,
-        new: bytes,
-        values: Sequence[Stored],
-        times: Sequence[int],
-    ) -> bool:
-        """Add linked rows."""
-        self.database.check_values(values)
-        if not self.swap(conn, session_id, old, new):
+    def append(self, conn: Connection, step: Step) -> bool:
+        """Add the step's rows."""
+        if not self._enter(conn, step):
             return False
-        self.database.touch(conn, session_id)
-        self._insert_rows(conn, session_id, values, times)
+        self._insert_rows(conn, step)
         return True
 
-    def replace(
-        self,
-        conn: Connection,
-        session_id: str,
-        old: bytes | None,
-        new: bytes,
-        values: Sequence[Stored],
-        times: Sequence[int],
-    ) -> bool:
-        """Put linked rows in the place of all rows."""
-        self.database.check_values(values)
-        if not self.swap(conn, session_id, old, new):
+    def replace(self, conn: Connection, step: Step) -> bool:
+        """Put the step's rows in the place of all rows."""
+        if not self._enter(conn, step):
             return False
-        self.database.touch(conn, session_id)
-        self.database.delete_rows(conn, session_id)
-        if values:
-            self._insert_rows(conn, session_id, values, times)
+        self.database.delete_rows(conn, step.session_id)
+        self._insert_rows(conn, step)
         return True
 
-    def pop(self, conn: Connection, session_id: str, old: bytes, new: bytes, row_id: int) -> bool:
+    def splice(self, conn: Connection, step: Step, row_id: int) -> bool:
+        """Put the step's rows in the place of all behind a row id."""
+        if not self._enter(conn, step):
+            return False
+        key = self.database.key(step.session_id)
+        self._delete_behind.run(conn, key=key, row_id=row_id)
+        self._insert_rows(conn, step)
+        return True
+
+    def pop(self, conn: Connection, step: Step, row_id: int) -> bool:
         """Remove the last row."""
-        return self.drop(conn, session_id, old, new, row_id, ())
+        return self.drop(conn, step, row_id, ())
 
-    def drop(
-        self,
-        conn: Connection,
-        session_id: str,
-        old: bytes,
-        new: bytes,
-        row_id: int,
-        changes: Sequence[Change],
-    ) -> bool:
+    def drop(self, conn: Connection, step: Step, row_id: int, changes: Sequence[Change]) -> bool:
         """Remove a row, and put those behind it in the form that they have without it."""
-        if not self.swap(conn, session_id, old, new):
+        if not self.swap(conn, step):
             return False
-        if not self.database.delete_row(conn, session_id, row_id):
+        if not self.database.delete_row(conn, step.session_id, row_id):
             raise MovedOnError
         self.rewrite(conn, changes)
         return True
 
-    def splice(
-        self,
-        conn: Connection,
-        session_id: str,
-        old: bytes,
-        new: bytes,
-        row_id: int,
-        values: Sequence[Stored],
-        times: Sequence[int],
-    ) -> bool:
-        """Put linked rows in the place of all behind a row id."""
-        self.database.check_values(values)
-        if not self.swap(conn, session_id, old, new):
+    def clear(self, conn: Connection, step: Step) -> bool:
+        """Remove all rows and the session; its head stays."""
+        if not self.swap(conn, step):
             return False
-        self.database.touch(conn, session_id)
-        self._delete_behind.run(conn, key=self.database.key(session_id), row_id=row_id)
-        if values:
-            self._insert_rows(conn, session_id, values, times)
+        self.database.clear(conn, step.session_id)
         return True
 
-    def clear(self, conn: Connection, session_id: str, old: bytes, new: bytes) -> bool:
-        """Remove all rows and the session; its head stays."""
-        if not self.swap(conn, session_id, old, new):
+    def _enter(self, conn: Connection, step: Step) -> bool:
+        """Swap the head and touch the session, for a step that may have rows."""
+        self.database.check_values(step.values)
+        if not self.swap(conn, step):
             return False
-        self.database.clear(conn, session_id)
+        self.database.touch(conn, step.session_id)
         return True
+
+    def _insert_rows(self, conn: Connection, step: Step) -> None:
+        if not step.values:
+            return
+        key, moment = self.database.key(step.session_id), self.database.from_micros
+        moments = {time: moment(time) for time in set(step.times)}
+        rows = [
+            (key, value, moments[time]) for value, time in zip(step.values, step.times, strict=True)
+        ]
+        self.database.insert_many(conn, self._insert, rows)
 
     # Turning a ledger on, or on again ----------------------------------------------------------
 
@@ -283,14 +274,6 @@ class Heads:
             names = names.where(self.heads.c.session_id > self.database.key(after))
         found = conn.execute(names).scalars()
         return [name.decode() if isinstance(name, bytes) else name for name in found]
-
-    def _insert_rows(
-        self, conn: Connection, session_id: str, values: Sequence[Stored], times: Sequence[int]
-    ) -> None:
-        key, moment = self.database.key(session_id), self.database.from_micros
-        moments = {time: moment(time) for time in set(times)}
-        rows = [(key, value, moments[time]) for value, time in zip(values, times, strict=True)]
-        self.database.insert_many(conn, self._insert, rows)
 
 
 def _as_stored(head: Any) -> bytes | None:

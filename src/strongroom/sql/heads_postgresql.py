@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import (
@@ -27,10 +26,9 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, BYTEA
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from strongroom.protocols import Stored
 from strongroom.schema import CurrentTimestamp
 from strongroom.sql.base import Database, Statement
-from strongroom.sql.heads import Heads, RowVanishedError
+from strongroom.sql.heads import Heads, RowVanishedError, Step
 
 
 class PostgreSQLHeads(Heads):
@@ -67,6 +65,9 @@ class PostgreSQLHeads(Heads):
             .render_derived()
         )
 
+        def rows_of(head: Any) -> Any:
+            return (messages.c.session_id == head.c.session_id) & (messages.c.session_id == key)
+
         def adding(change: Any, *, replacing: bool) -> Statement:
             head = change.returning(heads.c.session_id).cte("head")
             parent = (
@@ -91,10 +92,7 @@ class PostgreSQLHeads(Heads):
             )
             ctes = [added]
             if replacing:
-                gone = delete(messages).where(
-                    messages.c.session_id == head.c.session_id, messages.c.session_id == key
-                )
-                ctes = [gone.cte("gone"), added]
+                ctes = [delete(messages).where(rows_of(head)).cte("gone"), added]
             return database.compile(select(head.c.session_id).add_cte(*ctes))
 
         self._append_first = adding(first, replacing=False)
@@ -106,25 +104,24 @@ class PostgreSQLHeads(Heads):
         popped = following.where(there).returning(heads.c.session_id).cte("head")
         gone = (
             delete(messages)
-            .where(
-                messages.c.session_id == popped.c.session_id,
-                messages.c.session_id == key,
-                messages.c.id == row_id,
-            )
+            .where(rows_of(popped), messages.c.id == row_id)
             .returning(messages.c.id)
             .cte("gone")
         )
         self._pop = database.compile(
             select(popped.c.session_id, gone.c.id).select_from(popped.outerjoin(gone, true()))
         )
-        cleared = following.returning(heads.c.session_id).cte("head")
-        rows = delete(messages).where(
-            messages.c.session_id == cleared.c.session_id, messages.c.session_id == key
-        )
-        parent = delete(sessions).where(sessions.c.session_id == cleared.c.session_id)
-        self._clear = database.compile(
-            select(cleared.c.session_id).add_cte(rows.cte("gone"), parent.cte("parent"))
-        )
+
+        def clearing(change: Any) -> Statement:
+            head = change.returning(heads.c.session_id).cte("head")
+            rows = delete(messages).where(rows_of(head))
+            parent = delete(sessions).where(sessions.c.session_id == head.c.session_id)
+            return database.compile(
+                select(head.c.session_id).add_cte(rows.cte("gone"), parent.cte("parent"))
+            )
+
+        self._clear_first = clearing(first)
+        self._clear_next = clearing(following)
 
     def micros(self, created_at: ColumnElement[Any]) -> ColumnElement[Any]:
         """Return microseconds; infinity has none."""
@@ -135,62 +132,36 @@ class PostgreSQLHeads(Heads):
         """Return microseconds since 1970; what is no time is before all."""
         return self.database.to_micros(None) if micros is None else int(micros)
 
-    def append(
-        self,
-        conn: Connection,
-        session_id: str,
-        old: bytes | None,
-        new: bytes,
-        values: Sequence[Stored],
-        times: Sequence[int],
-    ) -> bool:
-        """Add linked rows."""
-        statement = self._append_first if old is None else self._append_next
-        return self._add(statement, conn, session_id, old, new, values, times)
+    def append(self, conn: Connection, step: Step) -> bool:
+        """Add the step's rows."""
+        return self._add(self._append_first if step.old is None else self._append_next, conn, step)
 
-    def replace(
-        self,
-        conn: Connection,
-        session_id: str,
-        old: bytes | None,
-        new: bytes,
-        values: Sequence[Stored],
-        times: Sequence[int],
-    ) -> bool:
-        """Put linked rows in the place of all rows."""
-        statement = self._append_first if old is None else self._replace_next
-        return self._add(statement, conn, session_id, old, new, values, times)
+    def replace(self, conn: Connection, step: Step) -> bool:
+        """Put the step's rows in the place of all rows."""
+        return self._add(self._append_first if step.old is None else self._replace_next, conn, step)
 
-    def pop(self, conn: Connection, session_id: str, old: bytes, new: bytes, row_id: int) -> bool:
+    def pop(self, conn: Connection, step: Step, row_id: int) -> bool:
         """Remove the last row."""
-        key = self.database.key(session_id)
-        found = self._pop.run(conn, key=key, old=old, new=new, row_id=row_id).first()
+        key = self.database.key(step.session_id)
+        found = self._pop.run(conn, key=key, old=step.old, new=step.new, row_id=row_id).first()
         if found is not None and found[1] is None:
             raise RowVanishedError
         return found is not None
 
-    def clear(self, conn: Connection, session_id: str, old: bytes, new: bytes) -> bool:
+    def clear(self, conn: Connection, step: Step) -> bool:
         """Remove all rows and the session; its head stays."""
-        key = self.database.key(session_id)
-        return self._clear.run(conn, key=key, old=old, new=new).first() is not None
+        statement = self._clear_first if step.old is None else self._clear_next
+        key = self.database.key(step.session_id)
+        return statement.run(conn, key=key, old=step.old, new=step.new).first() is not None
 
-    def _add(
-        self,
-        statement: Statement,
-        conn: Connection,
-        session_id: str,
-        old: bytes | None,
-        new: bytes,
-        values: Sequence[Stored],
-        times: Sequence[int],
-    ) -> bool:
-        moments = {time: self.database.from_micros(time) for time in set(times)}
+    def _add(self, statement: Statement, conn: Connection, step: Step) -> bool:
+        moments = {time: self.database.from_micros(time) for time in set(step.times)}
         found = statement.run(
             conn,
-            key=self.database.key(session_id),
-            old=old,
-            new=new,
-            data=list(values),
-            times=[moments[time] for time in times],
+            key=self.database.key(step.session_id),
+            old=step.old,
+            new=step.new,
+            data=list(step.values),
+            times=[moments[time] for time in step.times],
         )
         return found.first() is not None

@@ -379,6 +379,18 @@ class Many(ABC):
         found = conn.execute(select(name).where(name == self.key(session_id)))
         return found.first() is not None
 
+    def is_stale(self, conn: Connection, session_id: str, before: dt.datetime) -> bool:
+        """Tell whether a session is there, and has not been updated since."""
+        stale = select(self.sessions.c.session_id).where(self.stale(session_id, before))
+        return conn.execute(stale).first() is not None
+
+    def stale(self, session_id: str, before: dt.datetime) -> ColumnElement[bool]:
+        """Return the condition that picks a session's own row if it has not been updated since."""
+        return and_(
+            self.sessions.c.session_id == self.key(session_id),
+            self.utc(self.sessions.c.updated_at) < self.bind_time(before),
+        )
+
     def count_of(self, conn: Connection, session_id: str) -> int:
         """Count the rows of one session."""
         statement = select(func.count()).select_from(self.messages)

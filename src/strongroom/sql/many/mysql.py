@@ -81,16 +81,12 @@ class ManyMySQL(Many):
         self, conn: Connection, session_ids: Sequence[str], before: dt.datetime
     ) -> int:
         """Remove stale sessions, each looked at again under its lock."""
-        sessions = self.sessions.c
         deleted = 0
         for session_id in session_ids:
-            key = self.key(session_id)
-            stale = select(sessions.session_id).where(
-                sessions.session_id == key,
-                self.utc(sessions.updated_at) < self.bind_time(before),
-            )
+            stale = select(self.sessions.c.session_id).where(self.stale(session_id, before))
             if conn.execute(stale.with_for_update()).first() is not None:
-                conn.execute(delete(self.messages).where(self.messages.c.session_id == key))
+                of_session = self.messages.c.session_id == self.key(session_id)
+                conn.execute(delete(self.messages).where(of_session))
                 deleted += self._delete_session_row(conn, session_id)
         return deleted
 

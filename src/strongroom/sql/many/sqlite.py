@@ -99,12 +99,9 @@ class ManySQLite(Many):
         self, conn: Connection, session_ids: Sequence[str], before: dt.datetime
     ) -> int:
         """Remove stale sessions; the first statement writes, and so takes the lock."""
-        sessions = self.sessions.c
         deleted = 0
         for session_id in session_ids:
-            stale = (sessions.session_id == self.key(session_id)) & (
-                self.utc(sessions.updated_at) < self.bind_time(before)
-            )
+            stale = self.stale(session_id, before)
             is_stale = self.sessions.select().where(stale).exists()
             conn.execute(
                 delete(self.messages).where(
