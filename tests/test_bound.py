@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from strongroom import (
+    AesGcmCipher,
     AuthenticationError,
     Codec,
     CodecNotAcceptedError,
@@ -21,12 +22,13 @@ from strongroom import (
     JsonSerializer,
     Key,
     Keyring,
+    OrjsonSerializer,
     PayloadError,
     StrongroomError,
     registry,
 )
 from strongroom.ciphers import _subkeys
-from strongroom.envelope import build_header, column_text
+from strongroom.envelope import build_header, column_text, is_envelope
 
 KEY, OTHER = Key(bytes(range(32))), Key(bytes(range(100, 132)))
 RING = Keyring(KEY)
@@ -225,6 +227,71 @@ def test_many_rows_are_read_as_one_by_one(rows, sealing):
 
     outcomes = bound.decode_many(rows)
     assert [type(o) if isinstance(o, DecodeError) else o for o in outcomes] == list(map(one, rows))
+
+
+ALIKE = [ITEM, {"n": 2**70}, ["€", None, True, -0.5], "", 12, {"deep": [[[{}]]]}]
+SPECS = ["orjson", "json", "json+zlib", "msgpack", "msgpack+zstd+aesgcm", "orjson+aesgcm"]
+SPECS += ["orjson+fernet", "json+zlib+fernet"]
+
+
+def oddities(row, spec):
+    """Return rows that do not belong among those that are alike, from one that does."""
+    keys = RING if "+" in spec and spec.rpartition("+")[2] in {"fernet", "aesgcm"} else None
+    elsewhere = Codec.parse(spec, keys=keys).bind("elsewhere").encode(ITEM)
+    odd = [elsewhere, row[:-1], row + b"\n", row + b"A", row[:10], b"", JSON, b'"', b"waUBAQ"]
+    odd += [seal(JSON), seal(JSON, key=OTHER), seal(b"not JSON"), build_header("json") + JSON]
+    for place in {min(place, len(row) - 1) for place in (3, 5, 14, 20, len(row) - 1)}:
+        odd.append(row[:place] + bytes([row[place] ^ 1]) + row[place + 1 :])
+    return [*odd, b"\xc1\xa6\x01" + row, b'{"__enc__":1,"v":1,"kid":"x","payload":"y"}']
+
+
+@given(
+    spec=st.sampled_from(SPECS),
+    items=st.lists(st.sampled_from(ALIKE), min_size=1, max_size=8),
+    text=st.booleans(),
+    lenient=st.booleans(),
+    small=st.booleans(),
+    data=st.data(),
+)
+def test_an_odd_row_among_many_that_are_alike_is_read_as_by_itself(
+    spec, items, text, lenient, small, data
+):
+    keys = RING if spec.rpartition("+")[2] in {"fernet", "aesgcm"} else None
+    accept = ("plaintext",) if lenient and keys else ()
+    codec = Codec.parse(spec, keys=keys, accept=accept)
+    alike = codec.bind("s").encode_many(items)
+    rows = list(alike)
+    for _ in range(data.draw(st.integers(0, 2))):
+        odd = data.draw(st.sampled_from(oddities(alike[0], spec)))
+        rows.insert(data.draw(st.integers(0, len(rows))), odd)
+    if text:
+        rows = [column_text(row) if is_envelope(row) else row.decode("latin-1") for row in rows]
+    if text and data.draw(st.booleans()):
+        rows.insert(data.draw(st.integers(0, len(rows))), data.draw(st.sampled_from([b"[]", "wa"])))
+    bound = Codec.parse(spec, keys=keys, accept=accept, **({"max_size": 400} if small else {}))
+    bound = bound.bind("s")
+
+    def one(row):
+        try:
+            return bound.decode(row)
+        except DecodeError as error:
+            return type(error)
+
+    outcomes = bound.decode_many(rows)
+    assert [type(o) if isinstance(o, DecodeError) else o for o in outcomes] == list(map(one, rows))
+
+
+class Loud(OrjsonSerializer):
+    """A subclass that reads in its own way."""
+
+    def loads(self, data):
+        return super().loads(data) | {"loud": True}
+
+
+@pytest.mark.parametrize("cipher", [None, AesGcmCipher(RING)], ids=["bare", "sealed"])
+def test_a_subclass_of_a_serializer_reads_many_rows_in_its_own_way(cipher):
+    bound = Codec(Loud(), cipher=cipher).bind("s")
+    assert bound.decode_many(bound.encode_many([ITEM] * 3)) == [ITEM | {"loud": True}] * 3
 
 
 def test_a_subkey_is_derived_once_for_many_rows(monkeypatch):

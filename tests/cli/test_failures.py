@@ -167,6 +167,8 @@ def test_ctrl_c_ends_with_130_and_a_second_run_finishes(filled):
         env=filled.env,
         stderr=subprocess.PIPE,
         text=True,
+        # Tests that run in the background ignore Ctrl-C, and what they start would, too.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     deadline = time.monotonic() + 60
     while json.loads(filled("stats", "--json").stdout)["formats"].get("json+aesgcm", 0) <= 6:

@@ -7,6 +7,7 @@ import random
 import sqlite3
 import time
 from collections.abc import Sequence
+from traceback import clear_frames
 from typing import Any
 
 from sqlalchemy import Connection, Dialect, bindparam, delete, func, insert, select, update
@@ -149,6 +150,7 @@ class SQLite(Database):
         except OperationalError as error:
             if not _is_undecodable(error):
                 raise
+            _let_go(error)
         driver: Any = conn.connection.driver_connection
         usual, driver.text_factory = driver.text_factory, _text_or_bytes
         try:
@@ -163,6 +165,7 @@ class SQLite(Database):
         except OperationalError as error:
             if not _is_undecodable(error):
                 raise
+            _let_go(error)
             conn.rollback()
             self.begin(conn, writes=True, single=False)
             return super().pop_newest(conn, session_id)
@@ -175,6 +178,16 @@ class SQLite(Database):
 
 def _is_undecodable(error: OperationalError) -> bool:
     return "Could not decode to UTF-8" in str(error.orig)
+
+
+def _let_go(error: BaseException | None) -> None:
+    """Drop what the frames of a failed statement hold.
+
+    SQLAlchemy 2.0 leaves its cursor open there, and the statement would keep its locks.
+    """
+    while error is not None:
+        clear_frames(error.__traceback__)
+        error = error.__cause__
 
 
 def _text_or_bytes(value: bytes) -> Stored:
