@@ -185,17 +185,17 @@ class Database(ABC):
 
     def rows(self, conn: Connection, session_id: str) -> list[Row]:
         """Return all rows of a session, oldest first."""
-        return _pairs(self.read(self._rows, conn, key=self.key(session_id)))
+        return fetched(self.read(self._rows, conn, key=self.key(session_id)))
 
     def last(self, conn: Connection, session_id: str, count: int) -> list[Row]:
         """Return the latest rows of a session, oldest first."""
         found = self.read(self._last, conn, key=self.key(session_id), count=count)
-        return _pairs(found)[::-1]
+        return fetched(found)[::-1]
 
     def after(self, conn: Connection, session_id: str, row_id: int, count: int) -> list[Row]:
         """Return the next rows behind a row id, oldest first."""
         key = self.key(session_id)
-        return _pairs(self.read(self._after, conn, key=key, row_id=row_id, count=count))
+        return fetched(self.read(self._after, conn, key=key, row_id=row_id, count=count))
 
     @abstractmethod
     def touch(self, conn: Connection, session_id: str) -> None:
@@ -288,12 +288,12 @@ class Database(ABC):
             self.touch(conn, session_id)
 
 
-def _pairs(result: Any) -> list[Row]:
+def fetched(result: Any) -> list[tuple[Any, ...]]:
     """Return the driver's own rows: SQLAlchemy's would only be taken apart again."""
     rows = result.cursor.fetchall()
     result.close()
     if rows and type(rows[0]) is tuple:
-        return cast("list[Row]", rows)
+        return list(rows)
     return list(map(tuple, rows))
 
 

@@ -24,7 +24,7 @@ from sqlalchemy import (
 
 from strongroom.links import LinkedRow
 from strongroom.protocols import Stored
-from strongroom.sql.base import Database
+from strongroom.sql.base import Database, fetched
 from strongroom.sql.many import Change, many_of
 
 History = tuple[bytes | None, list[LinkedRow]]
@@ -163,7 +163,7 @@ class Heads:
         rows: list[LinkedRow] = []
         # The rows of a batch share their time, so few times are converted.
         before, time = None, self.time_of(None)
-        for stored_head, row_id, stored, created_at in result.fetchall():
+        for stored_head, row_id, stored, created_at in fetched(result):
             if row_id is None:
                 head = _as_stored(stored_head)
                 continue
