@@ -4,10 +4,12 @@ import asyncio
 import sqlite3
 import threading
 
+import aiosqlite
 import pytest
+from sqlalchemy import event
 
 from histories import check_batches, n
-from strongroom import SQLAlchemySession
+from strongroom import SessionStore, SQLAlchemySession
 
 on_sqlite = pytest.mark.databases("sqlite-file", column_types=("text",))
 
@@ -103,3 +105,38 @@ async def test_a_url_opened_many_times_at_once_makes_one_store(database):
     await asyncio.gather(*(use(k) for k in range(12)))
     items = await database.session().get_items()
     assert sorted(item["n"] for item in items) == list(range(12))
+
+
+@pytest.mark.databases("sqlite-file", "sqlite-memory", column_types=("text",))
+async def test_what_is_not_committed_is_rolled_back_on_an_engine_of_ours(database):
+    async with SessionStore.from_url(database.url, create_tables=True) as store:
+        session = store.session("s")
+        await session.add_items(n(1))
+        async with store.engine.connect() as conn:
+            await conn.exec_driver_sql("DELETE FROM agent_messages")
+        assert await session.get_items() == n(1)
+        with pytest.raises(RuntimeError):
+            async with store.engine.begin() as conn:
+                await conn.exec_driver_sql("DELETE FROM agent_messages")
+                raise RuntimeError
+        await session.add_items(n(2))
+        assert await session.get_items() == n(1, 2)
+
+
+@pytest.mark.databases("sqlite-file", "sqlite-memory", column_types=("text",))
+async def test_a_read_takes_four_trips_to_the_drivers_thread(database, monkeypatch):
+    async with SessionStore.from_url(database.url, create_tables=True) as store:
+        session = store.session("s")
+        await session.add_items(n(1))
+        trips = []
+        execute = aiosqlite.Connection._execute
+        monkeypatch.setattr(
+            aiosqlite.Connection,
+            "_execute",
+            lambda self, function, *rest: trips.append(function) or execute(self, function, *rest),
+        )
+        ended = []
+        event.listen(store.engine.sync_engine, "rollback", ended.append)
+        await session.get_items()
+        assert len(trips) == 4
+        assert len(ended) == 1  # SQLAlchemy's event is told as ever

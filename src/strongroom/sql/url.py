@@ -59,6 +59,7 @@ def make_engine(url: str | URL, engine_kwargs: dict[str, Any] | None = None) -> 
         ) from error
     if backend == "sqlite":
         event.listen(engine.sync_engine, "connect", _configure_sqlite)
+        _spare_rollbacks(engine.sync_engine.dialect)
     return engine
 
 
@@ -74,3 +75,22 @@ def _configure_sqlite(connection: Any, record: object) -> None:
             cursor.execute("PRAGMA journal_mode = WAL")
     finally:
         cursor.close()
+
+
+def _spare_rollbacks(dialect: Any) -> None:
+    """Let a rollback that has nothing to roll back do nothing.
+
+    SQLAlchemy ends every read with one, which is one of the read's five trips to the driver's
+    thread.
+    """
+    rollback = dialect.do_rollback
+
+    def do_rollback(connection: Any) -> None:
+        try:
+            idle = not connection.driver_connection.in_transaction
+        except (AttributeError, ValueError):  # there is none, or it is closed
+            idle = False
+        if not idle:
+            rollback(connection)
+
+    dialect.do_rollback = do_rollback
