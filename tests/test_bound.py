@@ -288,6 +288,42 @@ class Loud(OrjsonSerializer):
         return super().loads(data) | {"loud": True}
 
 
+class Lenient(JsonSerializer):
+    """A subclass that takes any text for a message, as a migration may want it."""
+
+    def loads(self, data):
+        try:
+            return super().loads(data)
+        except PayloadError:
+            return {"content": str(data)}
+
+
+def test_what_a_lenient_subclass_reads_does_not_depend_on_the_row_before():
+    others = [column_text(seal(JSON)), Fernet(KEY.to_base64()).encrypt(JSON).decode(), "waYB" + "A"]
+    bound = Codec(Lenient()).bind("s")
+    alone = [bound.decode_many([row])[0] for row in others]
+    assert [type(outcome) for outcome in alone] == [CodecNotAcceptedError] * 3
+    among = bound.decode_many(["{}", *others])
+    assert among[0] == {}
+    assert list(map(type, among[1:])) == list(map(type, alone))
+
+
+class Growing(FaultyCipher):
+    """A cipher of a third party whose bodies are shorter than what they hold."""
+
+    def open(self, body, header):
+        return b'"' + body * 1000 + b'"'
+
+
+def test_max_size_bounds_what_a_cipher_of_a_third_party_opens():
+    row = build_header("json", None, "third") + b"x"
+    bound = Codec(JsonSerializer(), cipher=Growing("third"), max_size=900).bind("s")
+    outcomes = bound.decode_many([row] * 3)
+    assert list(map(type, outcomes)) == [PayloadError] * 3
+    bound = Codec(JsonSerializer(), cipher=Growing("third"), max_size=9000).bind("s")
+    assert bound.decode_many([row] * 3) == ["x" * 1000] * 3
+
+
 @pytest.mark.parametrize("cipher", [None, AesGcmCipher(RING)], ids=["bare", "sealed"])
 def test_a_subclass_of_a_serializer_reads_many_rows_in_its_own_way(cipher):
     bound = Codec(Loud(), cipher=cipher).bind("s")

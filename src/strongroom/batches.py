@@ -18,6 +18,9 @@ _INLINE_SECONDS = 0.01
 _INLINE_BYTES = 64 * 1024
 """How much is decoded between two looks at the clock."""
 
+_INFLATING_BYTES = 4 * 1024
+"""The same, of rows that are compressed."""
+
 _LARGE_BYTES = 256 * 1024
 """How large a value is that goes to a thread at once."""
 
@@ -44,11 +47,12 @@ def _encode_all(encode_one: Callable[[Item], Stored], items: Sequence[Item]) -> 
 
 async def decode(bound: BoundCodec, stored: Sequence[Stored]) -> list[Outcome]:
     """Return what the rows of one session came to."""
-    if sum(map(len, stored)) <= _INLINE_BYTES:
+    most = _INFLATING_BYTES if bound.inflates else _INLINE_BYTES
+    if sum(map(len, stored)) <= most:
         return bound.decode_many(stored)
     outcomes: list[Outcome] = []
     until = perf_counter() + _INLINE_SECONDS
-    for part in _parts(stored, _INLINE_BYTES):
+    for part in _parts(stored, most):
         if perf_counter() > until or len(part[0]) > _LARGE_BYTES:
             rest = stored[len(outcomes) :]
             return outcomes + await asyncio.to_thread(_decode_all, bound, rest)

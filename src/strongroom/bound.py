@@ -20,6 +20,7 @@ from strongroom.errors import (
 )
 from strongroom.protocols import Box, Cipher, Compressor, Item, Reader, Serializer, Stored
 from strongroom.readers import is_fernet_token
+from strongroom.serializers.json import JsonSerializer
 from strongroom.serializers.orjson import OrjsonSerializer
 from strongroom.stages import Outcome
 
@@ -91,6 +92,11 @@ class BoundCodec:
         tokens = isinstance(box, FernetBox) and len(self._header_text) == _HEADER_TEXT_SIZE
         self._seal_text = cast("FernetBox", box).seal_text if tokens else None
 
+    @property
+    def inflates(self) -> bool:
+        """Whether the codec compresses, so that a small row may hold a large item."""
+        return self._chain.compressor is not None
+
     def encode(self, item: Item) -> bytes:
         """Return the row of an item; EncodeError if it cannot be stored or not be read back."""
         header = self._chain.header
@@ -157,13 +163,15 @@ class BoundCodec:
         chain, first = self._chain, stored[0]
         row = envelope.from_text(first) if isinstance(first, str) else first
         if row is None or not envelope.is_envelope(row):
-            if chain.plaintext is not None or chain.readers:
+            serializer = _known(chain.serializers, "serializer", "json")
+            # By these, whatever is not bare JSON throughout does not parse; by others, it may.
+            exact = type(serializer) in (JsonSerializer, OrjsonSerializer)
+            if chain.plaintext is not None or chain.readers or not exact:
                 return None
-            # Whatever is not bare JSON throughout does not parse.
-            return _loads_all(_known(chain.serializers, "serializer", "json"), stored)
+            return _loads_all(serializer, stored)
         plan = self._plan_of(row)
         payloads = _open_all(plan, stored)
-        if payloads is None:
+        if payloads is None or max(map(len, payloads)) > chain.max_size:
             return None
         if plan.compressor is None:
             return _loads_all(plan.serializer, payloads)
@@ -336,9 +344,9 @@ def _too_large(max_size: int) -> PayloadError:
     return PayloadError(f"The row decodes to more than the {max_size} bytes of max_size.")
 
 
-def _known(stages: Mapping[str, Any], kind: Literal["serializer", "compressor"], name: str) -> Any:
+def _known(own: Mapping[str, Any], kind: Literal["serializer", "compressor"], name: str) -> Any:
     """Return a stage of the codec, or the built-in one; a row never makes us load another."""
-    stage = stages.get(name) or registry.built_in(kind, name)
+    stage = own.get(name) or registry.built_in(kind, name)
     if stage is None:
         raise CodecNotAcceptedError(
             f"The row needs the {kind} {name!r}, which this codec neither has nor accepts: "

@@ -171,12 +171,12 @@ class BoundLedger:
         magics, key_ids, positions, times, uids, previous, tags, rests = zip(
             *RECORD.iter_unpack(joined), strict=True
         )
-        authentic = (
-            set(magics) == {LINK_MAGIC}
-            and not any(rests)
-            and compare_digest(self._macs_of(joined, key_ids, values), b"".join(tags))
-            and list(times) == [row[2] for row in rows]
-        )
+        if set(magics) != {LINK_MAGIC} or any(rests) or list(times) != [row[2] for row in rows]:
+            return None
+        try:
+            authentic = compare_digest(self._macs_of(joined, key_ids, values), b"".join(tags))
+        except UnknownKeyError:
+            return None
         return (Links(key_ids, positions, times, uids, previous), values) if authentic else None
 
     def _macs_of(self, joined: bytes, key_ids: Sequence[bytes], values: Sequence[Stored]) -> bytes:
@@ -202,7 +202,12 @@ class BoundLedger:
                 self.refuse("the row has no link", row_id)
             _, key_id, position, time, _, _, tag, _ = RECORD.unpack(record)
             value = stored[link_size(stored) :]
-            if not compare_digest(self._macs_of(record, [key_id], [value]), tag):
+            try:
+                mac = self._macs_of(record, [key_id], [value])
+            except UnknownKeyError as error:
+                error.at(self.session_id, row_id)
+                raise
+            if not compare_digest(mac, tag):
                 self.refuse("the row is not authentic", row_id, position)
             if time != created_at:
                 self.refuse("the row's created_at has been changed", row_id, position)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from sqlalchemy import Connection
@@ -21,6 +21,9 @@ from strongroom.sql.heads import Heads, Step
 from strongroom.sql.many import Change, many_of
 
 _MICROS = 1_000_000
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_CLOCKS_DIFFER = 600 * _MICROS
+"""How far a writer's clock may be ahead of the database's."""
 
 
 class Moment(NamedTuple):
@@ -193,17 +196,23 @@ class LinkedHistory:
         """Clear the session if it has not been updated since a time; returns whether it was so.
 
         It is looked at after the head that the clearing builds on, and a writer that comes later
-        moves that head: so what is cleared is what was stale.
+        moves that head: so what is cleared is what was stale. Nothing vouches for ``updated_at``,
+        but the link of the newest row does for its time: if that is much younger, it refuses.
         """
+        limit = (before - _EPOCH) // timedelta(microseconds=1)
         stale = False
 
         async def once() -> bool:
             nonlocal stale
-            head = await self._keeper.current()
+            _, moment = await self.tail(1)
             stale = await self._backend.read(
-                lambda db, conn: many_of(db).is_stale(conn, self._session_id, before)
+                lambda db, conn: many_of(db).not_updated_since(conn, self._session_id, before)
             )
-            return not stale or await self._clear_behind(head)
+            if stale and moment.links and moment.links[-1].time >= limit:
+                if moment.links[-1].time >= limit + _CLOCKS_DIFFER:
+                    self._ledger.refuse("its newest row is younger than its session's updated_at")
+                stale = False
+            return not stale or await self._clear_behind(moment.head)
 
         await self._until_done(once)
         return stale

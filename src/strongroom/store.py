@@ -171,9 +171,10 @@ class SessionStore:
     ) -> int:
         """Remove the sessions last updated before a time, in batches; returns how many.
 
-        A session that is written to meanwhile stays. With a ledger, so does one whose head does not
-        verify; it is logged, and when the others are gone HistoryTamperedError or UnknownKeyError
-        is raised for the first such session. ValueError for a naive time.
+        A session that is written to meanwhile stays. With a ledger, so does one whose head or
+        newest row does not verify, or whose newest row is younger than its ``updated_at``: it is
+        logged, and when the others are gone HistoryTamperedError or UnknownKeyError is raised for
+        the first such session. ValueError for a naive time.
         """
         return await overview.delete_sessions(self, updated_before, prefix, batch_size)
 

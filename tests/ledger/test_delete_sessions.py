@@ -28,6 +28,7 @@ from strongroom.maintenance import verify
 KEYS = [Key(bytes([number]) * 32) for number in range(2)]
 LEDGER = Ledger(Keyring(KEYS[0]))
 BEFORE = dt.datetime(2001, 2, 3, tzinfo=dt.UTC)
+LONG_AGO = 980_000_000_000_000  # in January 2001
 some_databases = pytest.mark.databases("sqlite-file", "postgresql", "mysql-aiomysql")
 text_only = pytest.mark.databases(
     "sqlite-file", "postgresql", "mysql-aiomysql", column_types=("text",)
@@ -38,7 +39,8 @@ async def aged(database, *names, ledger=LEDGER, items=2):
     """Make sessions that were last updated before BEFORE, from another process as it were."""
     store = database.store(engine=database.engine(), ledger=ledger)
     for name in names:
-        await store.session(name).add_items(n(*range(items)))
+        values = await store.encode(store.bind(name), n(*range(items)))
+        await store.history(name).append(values, [LONG_AGO] * items)
         await age(database, name)
 
 
@@ -102,13 +104,22 @@ def come_between(monkeypatch, place, act):
             await come(self)
         return head
 
+    async def last(self, count):
+        if place == "before":
+            await come(self)
+        found = await look(self, count)
+        if place == "behind":
+            await come(self)
+        return found
+
     async def swap(self, *arguments, **options):
         if place == "later":
             await come(self)
         return await write(self, *arguments, **options)
 
-    read, write = Keeper.current, Keeper.swap
+    read, look, write = Keeper.current, Keeper.last, Keeper.swap
     monkeypatch.setattr(Keeper, "current", current)
+    monkeypatch.setattr(Keeper, "last", last)
     monkeypatch.setattr(Keeper, "swap", swap)
     return done
 
@@ -165,8 +176,8 @@ async def test_deleting_and_appending_at_once_lose_nothing(database):
     names = [f"s{number}" for number in range(8)]
     for _ in range(3):
         for name in names:
-            await store.session(name).replace_items(n(0))
-            await age(database, name)
+            await store.session(name).clear_session()
+            await aged(database, name, items=1)
         await asyncio.gather(
             store.delete_sessions(updated_before=BEFORE, batch_size=3),
             *(other.session(name).add_items(n("new")) for name in names),
@@ -271,9 +282,33 @@ async def test_a_head_under_a_key_that_is_not_there_is_refused_too(database):
     assert await listed(store) == ["b"]
 
 
+@some_databases
+async def test_a_session_that_only_seems_old_is_refused(database):
+    """Whoever can write the database sets ``updated_at``, and waits for the nightly clean-up."""
+    witness = MemoryWitness()
+    store = database.store(ledger=Ledger(Keyring(KEYS[0]), witness))
+    await store.session("a").add_items(n(1))
+    await age(database, "a")
+    with pytest.raises(HistoryTamperedError, match="younger") as caught:
+        await store.delete_sessions(updated_before=BEFORE)
+    assert caught.value.session_id == "a"
+    assert await store.session("a").get_items() == n(1)
+
+
 @text_only
-async def test_rows_are_not_verified_before_they_go(database):
-    """As ``clear_session`` does not: the head is all that has to be good."""
+async def test_a_writers_clock_may_be_some_minutes_ahead(database):
+    store = database.store(ledger=LEDGER)
+    values = await store.encode(store.bind("a"), n(1))
+    await store.history("a").append(values, [int(BEFORE.timestamp() + 500) * 1_000_000])
+    await age(database, "a")
+    assert await store.delete_sessions(updated_before=BEFORE) == 0
+    assert await store.session("a").get_items() == n(1)
+    assert await store.delete_sessions(updated_before=BEFORE + dt.timedelta(minutes=9)) == 1
+
+
+@text_only
+async def test_only_the_newest_row_is_verified_before_they_go(database):
+    """``clear_session`` verifies none: the head is all that has to be good."""
     store = database.store(ledger=LEDGER)
     await aged(database, "a")
     row_id, value = (await database.rows("a"))[0]

@@ -323,3 +323,22 @@ async def test_compaction_keeps_the_history_valid_and_its_beginning_untouched(da
     assert [row[3] for row in after[:3]] == [row[3] for row in before[2:5]]
     assert await session._atomic_replace_items(n(9))
     assert await session.get_items() == n(9)
+
+
+async def test_an_unknown_key_does_not_hide_an_edit_before_it(database):
+    ledger = Ledger(Keyring(KEYS[0]))
+    session = database.session(ledger=ledger)
+    await session.add_items(n(1, 2, 3))
+    tamperer = Tamperer(database)
+    rows = await tamperer.rows()
+    text = isinstance(rows[0][2], str)
+    other = "B" * 12 if text else b"\1" * 9
+    place = 4 if text else 3
+    await tamperer.set(rows[2][0], rows[2][2][:place] + other + rows[2][2][place + len(other) :])
+    with pytest.raises(UnknownKeyError) as caught:
+        await session.get_items()
+    assert (caught.value.session_id, caught.value.row_id) == ("s", rows[2][0])
+    await tamperer.set(rows[0][0], rows[0][2] + rows[0][2][-1:])
+    with pytest.raises(HistoryTamperedError) as refused:
+        await session.get_items()
+    assert refused.value.row_id == rows[0][0]

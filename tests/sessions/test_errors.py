@@ -325,3 +325,19 @@ async def test_text_that_is_no_utf8_is_a_row_that_cannot_be_read(database, spec)
     await session.add_items(n(3))
     assert await session.pop_item() == n(3)[0]
     assert await database.execute("SELECT id FROM agent_messages") == [(2,)]
+
+
+@pytest.mark.databases("sqlite-file", "sqlite-memory", column_types=("binary",))
+async def test_a_number_in_a_column_of_bytes_is_read_as_its_digits(database):
+    """SQLite keeps it a number there; in a text column it makes it text."""
+    plain = database.session(on_error="raise")
+    await plain.add_items(n(1))
+    await database.execute("INSERT INTO agent_messages (session_id, message_data) VALUES ('s', 5)")
+    assert await plain.get_items() == [*n(1), 5]
+    sealed = database.session(codec=SEALED, keys=KEYS)
+    for operation in (sealed.get_items, sealed.pop_item, lambda: sealed.get_items(1)):
+        with pytest.raises(PlaintextRefusedError):
+            await operation()
+    skipping = database.session(codec=SEALED, keys=KEYS, on_error="skip")
+    assert await skipping.get_items() == []
+    assert await plain.pop_item() == 5

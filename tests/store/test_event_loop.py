@@ -7,6 +7,7 @@ import pytest
 
 from histories import n
 from strongroom import Codec, EncodeError, JsonSerializer, Key, Keyring
+from strongroom.bound import BoundCodec
 
 on_sqlite = pytest.mark.databases("sqlite-file", column_types=("text",))
 
@@ -119,3 +120,21 @@ async def test_the_event_loop_turns_while_a_batch_is_encoded_and_decoded(databas
     assert await store.decode(store.bind("s"), values) == items
     assert turns > 1
     turning.cancel()
+
+
+@on_sqlite
+@pytest.mark.parametrize(("spec", "most"), [("json", 64 * 1024), ("json+zlib", 4 * 1024)])
+async def test_the_clock_is_looked_at_between_small_parts(database, monkeypatch, spec, most):
+    items = [{"role": "user", "content": f"{k} " * 300} for k in range(1000)]
+    session = database.session(codec=spec)
+    await session.add_items(items)
+    sizes = []
+    decode_many = BoundCodec.decode_many
+    monkeypatch.setattr(
+        BoundCodec,
+        "decode_many",
+        lambda self, rows: sizes.append(sum(map(len, rows))) or decode_many(self, rows),
+    )
+    monkeypatch.setattr("strongroom.batches._INLINE_SECONDS", 60)
+    assert await session.get_items() == items
+    assert most / 2 < max(sizes) <= most

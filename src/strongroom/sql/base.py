@@ -185,17 +185,21 @@ class Database(ABC):
 
     def rows(self, conn: Connection, session_id: str) -> list[Row]:
         """Return all rows of a session, oldest first."""
-        return fetched(self.read(self._rows, conn, key=self.key(session_id)))
+        return self.pairs(self.read(self._rows, conn, key=self.key(session_id)))
 
     def last(self, conn: Connection, session_id: str, count: int) -> list[Row]:
         """Return the latest rows of a session, oldest first."""
         found = self.read(self._last, conn, key=self.key(session_id), count=count)
-        return fetched(found)[::-1]
+        return self.pairs(found)[::-1]
 
     def after(self, conn: Connection, session_id: str, row_id: int, count: int) -> list[Row]:
         """Return the next rows behind a row id, oldest first."""
         key = self.key(session_id)
-        return fetched(self.read(self._after, conn, key=key, row_id=row_id, count=count))
+        return self.pairs(self.read(self._after, conn, key=key, row_id=row_id, count=count))
+
+    def pairs(self, result: Any) -> list[Row]:
+        """Return the rows of a statement that reads values."""
+        return fetched(result)
 
     @abstractmethod
     def touch(self, conn: Connection, session_id: str) -> None:

@@ -21,6 +21,7 @@ from strongroom.sql.base import Database, Row, Statement, index_of
 
 _RETURNING = (3, 35)
 _PUSH_SECONDS = 5.0
+_VALUES = {str, bytes}
 _TRANSIENT = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 
 
@@ -169,11 +170,23 @@ class SQLite(Database):
             conn.rollback()
             self.begin(conn, writes=True, single=False)
             return super().pop_newest(conn, session_id)
-        return None if row is None else (row[0], row[1])
+        return None if row is None else (row[0], _stored(row[1]))
+
+    def pairs(self, result: Any) -> list[Row]:
+        """Return rows whose values are text or bytes, which SQLite's columns need not hold."""
+        rows = super().pairs(result)
+        if {type(value) for _, value in rows} <= _VALUES:
+            return rows
+        return [(row_id, _stored(value)) for row_id, value in rows]
 
     def lock(self, conn: Connection, session_id: str) -> bool:
         """Take the database's one write lock by writing."""
         return bool(self._lock_by_writing.run(conn, key=self.key(session_id)).rowcount)
+
+
+def _stored(value: Any) -> Stored:
+    """Return what no codec reads for a number."""
+    return value if type(value) in _VALUES else str(value).encode()
 
 
 def _is_undecodable(error: OperationalError) -> bool:

@@ -379,7 +379,7 @@ class Many(ABC):
         found = conn.execute(select(name).where(name == self.key(session_id)))
         return found.first() is not None
 
-    def is_stale(self, conn: Connection, session_id: str, before: dt.datetime) -> bool:
+    def not_updated_since(self, conn: Connection, session_id: str, before: dt.datetime) -> bool:
         """Tell whether a session is there, and has not been updated since."""
         stale = select(self.sessions.c.session_id).where(self.stale(session_id, before))
         return conn.execute(stale).first() is not None
