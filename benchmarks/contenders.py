@@ -47,9 +47,15 @@ class Strongroom:
             codec=self._codec,
             keys=KEYS if sealed else None,
             column_type=self._column,
+            **self.options(),
         )
         self._options = {"codec": self.store.codec, "column_type": self._column}
         await self.store.create_tables()
+        self.engine = create_async_engine(url, **pool_options(pool))
+
+    def options(self) -> dict[str, Any]:
+        """Return what the store gets beside its codec."""
+        return {}
 
     def session(self, session_id: str) -> Any:
         return self.store.session(session_id)
@@ -57,10 +63,11 @@ class Strongroom:
     def drop_in(self, session_id: str, *, create_tables: bool = False) -> Any:
         """Construct a session as the users of openai-agents' class do, without a store."""
         return strongroom.SQLAlchemySession(
-            session_id, engine=self.store.engine, create_tables=create_tables, **self._options
+            session_id, engine=self.engine, create_tables=create_tables, **self._options
         )
 
     async def close(self) -> None:
+        await self.engine.dispose()
         await self.store.aclose()
 
 

@@ -16,6 +16,7 @@ from network import PAIRS, concurrencies, speedup
 from network import TARGETS as NETWORK_TARGETS
 from prose import LENGTHS
 from sidebyside import BULK, FLOOR_TARGETS, OTHERS, pairs_of, ratio, summary
+from upkeep import CODECS as LEDGERED
 
 Run = dict[str, Any]
 DASH = "\N{EN DASH}"
@@ -42,6 +43,7 @@ def _document(run: Run) -> str:
         *_network(run),
         *_stalls(run),
         *_scale(run),
+        *_ledger(run),
         *_maintenance(run),
         *_corpus(run),
     ]
@@ -260,13 +262,31 @@ def _scale(run: Run) -> list[str]:
     return [*_text("Long sessions, many sessions"), _table(("", *found), rows)]
 
 
+def _ledger(run: Run) -> list[str]:
+    if "ledger" not in run:
+        return []
+    found = run["ledger"]
+    rows = []
+    for operation in next(iter(found.values()))["times"]:
+        row = [operation]
+        for one in found.values():
+            times = one["times"][operation]
+            row += [_times(ratio(times[f"{codec}, ledger"], times[codec])) for codec in LEDGERED]
+        rows.append(row)
+    head = ["operation", *(f"{name}, `{codec}`" for name in found for codec in LEDGERED)]
+    conflicts = ", ".join(f"{one['conflicts']:.2f} on {name}" for name, one in found.items())
+    return [*_text("A ledger", conflicts=conflicts), _table(head, rows)]
+
+
 def _maintenance(run: Run) -> list[str]:
+    if "maintenance" not in run:
+        return []
+    found = run["maintenance"]
     rows = [
-        (one["group"], f"`{one['name']}`", _ms(one["median"]))
-        for one in sorted(run.get("maintenance", ()), key=lambda one: one["group"])
+        [work, *(f"{one[work]:,.0f}" for one in found.values())]
+        for work in next(iter(found.values()))
     ]
-    head = ("", "benchmark", "median ms")
-    return [*_text("Maintenance"), _table(head, rows, words=2)] if rows else []
+    return [*_text("Maintenance", rows=f"{run['upkeep_rows']:,}"), _table(("", *found), rows)]
 
 
 def _corpus(run: Run) -> list[str]:

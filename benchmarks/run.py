@@ -11,7 +11,6 @@ import argparse
 import asyncio
 import json
 import os
-import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -28,6 +27,7 @@ import report
 import servers
 import sidebyside
 import terminal
+import upkeep
 from servers import Site, databases
 
 ROOT = Path(__file__).parents[1]
@@ -45,11 +45,15 @@ class Effort:
     rows: int
     sessions: int
     scale_rounds: int
+    ledger_rounds: int
+    upkeep_rows: int
 
 
-FULL = Effort(9, 200, network.Effort(), limits.STALL_BYTES, 1_000_000, 100_000, 200)
-QUICK = Effort(1, 16, network.Effort((1, 8), 2, 0.1), limits.STALL_BYTES // 10, 20_000, 1000, 20)
-PARTS = ("codecs", "sidebyside", "network", "stalls", "scale", "maintenance")
+FULL = Effort(9, 200, network.Effort(), limits.STALL_BYTES, 1_000_000, 100_000, 200, 60, 50_000)
+QUICK = Effort(
+    1, 16, network.Effort((1, 8), 2, 0.1), limits.STALL_BYTES // 10, 20_000, 1000, 20, 8, 2000
+)
+PARTS = ("codecs", "sidebyside", "network", "stalls", "scale", "ledger", "maintenance")
 
 
 def main() -> None:
@@ -109,6 +113,7 @@ def _run(effort: Effort, only: Any, *, quick: bool) -> dict[str, Any]:
         "only": list(only),
         "machine": machine.describe(),
         "stall_bytes": effort.stall_bytes,
+        "upkeep_rows": effort.upkeep_rows,
         "settings": dict(servers.SETTINGS),
         "versions": {},
         "skipped": {},
@@ -127,9 +132,6 @@ def _run(effort: Effort, only: Any, *, quick: bool) -> dict[str, Any]:
                         run.setdefault(part, {})[name] = asyncio.run(measure())
         except databases.MissingDatabaseError as error:
             run["skipped"][name] = str(error)
-    if "maintenance" in only:
-        _say("maintenance")
-        run["maintenance"] = _maintenance()
     run["seconds"] = perf_counter() - begin
     return run
 
@@ -146,25 +148,9 @@ def _parts(site: Site, effort: Effort) -> dict[str, Callable[[], Any]]:
         parts["scale"] = lambda: limits.scale(
             site, effort.rows, effort.sessions, effort.scale_rounds
         )
+    parts["ledger"] = lambda: upkeep.ledger(site, effort.ledger_rounds)
+    parts["maintenance"] = lambda: upkeep.throughput(site, effort.upkeep_rows)
     return parts
-
-
-def _maintenance() -> list[dict[str, Any]]:
-    """Run that suite, which needs no peer beside it, and return group, name and median."""
-    path = SAVED / "maintenance.json"
-    SAVED.mkdir(exist_ok=True)
-    path.unlink(missing_ok=True)
-    command = [sys.executable, "-m", "pytest", "-q", "benchmarks/test_maintenance.py"]
-    subprocess.run(
-        [*command, f"--benchmark-json={path}"], cwd=ROOT, check=False, capture_output=True
-    )
-    if not path.is_file() or not path.stat().st_size:
-        return []
-    found = json.loads(path.read_text())["benchmarks"]
-    return [
-        {"group": one["group"], "name": one["name"], "median": one["stats"]["median"]}
-        for one in found
-    ]
 
 
 def _say(what: str) -> None:

@@ -111,7 +111,7 @@ async def compare(site: Site, rounds: int) -> dict[str, Any]:
         times = {}
         for operation in OPERATIONS:
             count = max(5, rounds // 8) if operation.bulk else rounds
-            times[operation.name] = await _in_turn(operation, field, count)
+            times[operation.name] = await in_turn(operation, field, count)
             _check(operation, times[operation.name], count)
     finally:
         gc.unfreeze()
@@ -120,9 +120,10 @@ async def compare(site: Site, rounds: int) -> dict[str, Any]:
     return times
 
 
-async def _in_turn(
+async def in_turn(
     operation: Operation, field: list[Prepared], rounds: int
 ) -> dict[str, list[float]]:
+    """Return the times of an operation for each contender."""
     random_ = random.Random(operation.name)
     times: dict[str, list[float]] = {prepared.contender.name: [] for prepared in field}
     for number in range(rounds + _WARM_UP):
