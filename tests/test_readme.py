@@ -3,8 +3,9 @@
 Python blocks are executed, each in an empty folder with a key file named ``keys``; the blocks of a
 file share their names, in order, and may use ``await`` outside functions. A model that a block asks
 answers "Hello." by script. Of shell blocks, the commands that begin with ``make`` or ``strongroom``
-have to exist, and the extras that ``pip install`` lines name. A block that cannot be run has a line
-above it that says why: ``<!-- test: skip because it needs a server -->``.
+have to exist, and the extras that ``pip install`` lines name. The README's blocks that use
+``strongroom`` are run as they stand. A block that cannot be run has a line above it that says why:
+``<!-- test: skip because it needs a server -->``.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import contextlib
 import inspect
 import json
 import os
+import pty
 import re
 import shlex
 import shutil
@@ -34,7 +36,7 @@ from agents.models.multi_provider import MultiProvider
 from agents.testing import ScriptedModel, assistant_message
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from strongroom import Key, Keyring, SQLAlchemySession
+from strongroom import Key, Keyring, SessionStore
 
 ROOT = Path(__file__).parents[1]
 FILES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
@@ -154,27 +156,78 @@ def test_the_readme_says_how_to_run_the_demo_and_the_tests() -> None:
     assert {"make demo", "make test", "pip install ."} <= set(commands(ROOT / "README.md"))
 
 
-def test_the_readmes_way_back_leaves_rows_that_openai_agents_reads(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    write_keys(tmp_path)
-    url = f"sqlite+aiosqlite:///{tmp_path / 'back.db'}"
-    items: Any = [{"role": "user", "content": f"Grüße {n}"} for n in range(3)]
-    (command,) = (line for line in commands(ROOT / "README.md") if "--codec json" in line)
+ITEMS: Any = [{"role": "user", "content": f"Grüße {n}"} for n in range(3)]
+OLD, NEW = Key.generate(), Key.generate()
+
+
+@pytest.fixture
+def rotating(tmp_path: Path) -> SessionStore:
+    """Return a store in the README's file, its rows under the old of the two keys of ``keys``."""
+    keys = tmp_path / "keys"
+    keys.touch(mode=0o600)
+    keys.write_text(f"{NEW.to_base64()}\n{OLD.to_base64()}\n")
+    store = SessionStore.from_url(
+        f"sqlite+aiosqlite:///{tmp_path / 'memory.db'}",
+        create_tables=True,
+        codec="orjson+aesgcm",
+        keys=Keyring(OLD),
+    )
 
     async def write() -> None:
-        async with SQLAlchemySession.from_url(
-            "user-123",
-            url=url,
-            create_tables=True,
-            codec="orjson+aesgcm",
-            keys=Keyring.from_file("keys"),
-        ) as session:
-            await session.add_items(items)
+        async with store:
+            await store.session("user-123").add_items(ITEMS)
 
+    asyncio.run(write())
+    return store
+
+
+def run_script(part: str, folder: Path) -> str:
+    """Run the README's block that holds a text, and answer its questions; return what it prints."""
+    (block,) = (block for block in blocks(ROOT / "README.md", "bash") if part in block.code)
+    env = {name: value for name, value in os.environ.items() if not name.startswith("STRONGROOM_")}
+    env["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{env['PATH']}"
+    leader, follower = pty.openpty()  # commands ask only where somebody can answer
+    try:
+        os.write(leader, b"y\n")
+        done = subprocess.run(
+            ["bash", "-e", "-u", "-o", "pipefail", "-c", block.code],
+            cwd=folder,
+            env=env,
+            stdin=follower,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    finally:
+        os.close(leader)
+        os.close(follower)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_the_readmes_rotation_leaves_no_row_and_no_key_behind(
+    rotating: SessionStore, tmp_path: Path
+) -> None:
+    async def keys_of_rows() -> dict[str, int]:
+        async with rotating:
+            return dict((await rotating.stats()).key_ids)
+
+    run_script("--drop", tmp_path)
+    assert [key.id for key in Keyring.from_file(tmp_path / "keys")] == [NEW.id]
+    assert asyncio.run(keys_of_rows()) == {NEW.id: len(ITEMS)}
+
+
+def test_the_readmes_look_at_a_store_shows_the_conversation(
+    rotating: SessionStore, tmp_path: Path
+) -> None:
+    assert "Grüße 2" in run_script("strongroom show", tmp_path)
+
+
+def test_the_readmes_way_back_leaves_rows_that_openai_agents_reads(
+    rotating: SessionStore, tmp_path: Path
+) -> None:
     async def read() -> tuple[Any, list[str]]:
-        engine = create_async_engine(url)
+        engine = create_async_engine(rotating.engine.url)
         try:
             async with engine.connect() as connection:
                 query = "SELECT message_data FROM agent_messages ORDER BY id"
@@ -183,9 +236,7 @@ def test_the_readmes_way_back_leaves_rows_that_openai_agents_reads(
         finally:
             await engine.dispose()
 
-    asyncio.run(write())
-    words = [sys.executable, "-m", "strongroom.cli", *shlex.split(command)[1:]]
-    subprocess.run(words, env={**os.environ, "STRONGROOM_URL": url}, check=True)
+    run_script("--codec json", tmp_path)
     theirs, stored = asyncio.run(read())
-    assert theirs == items
-    assert stored == [json.dumps(item, separators=(",", ":")) for item in items]
+    assert theirs == ITEMS
+    assert stored == [json.dumps(item, separators=(",", ":")) for item in ITEMS]

@@ -73,6 +73,15 @@ def test_bad_input(filled, command, env, code, says, debug):
     assert not (filled.folder / "typo.db").exists()
 
 
+def test_a_session_id_that_the_target_cannot_hold_is_named(filled, monkeypatch):
+    monkeypatch.setattr("strongroom.sql.sqlite.SQLite.longest_id", 7)
+    target = ("--to-url", f"sqlite+aiosqlite:///{filled.folder / 'other.db'}")
+    refused = filled("copy", *SEALED, *target, code=1)
+    assert "8 bytes" in refused.stderr
+    assert "'user-123'" in refused.stderr
+    assert "0 rows" in filled("stats", "--url", target[1]).stdout
+
+
 def test_a_wrong_key_is_named_by_its_id_only(filled):
     other = filled.folder / "other"
     other.touch(mode=0o600)
@@ -252,6 +261,16 @@ def test_an_export_has_a_bar_only_where_its_lines_go_to_a_file(filled):
     assert "5/5 items" in drawn
     assert "6/6 items" in filled("export", *SEALED, "-o", "piped.jsonl").stderr
     assert filled("export", *SEALED).stderr == ""
+
+
+def test_an_export_counts_rows_only_where_that_is_told(filled, monkeypatch):
+    def count(*arguments):
+        pytest.fail("rows were counted")
+
+    monkeypatch.setattr("strongroom.sql.many.base.Many.count_rows", count)
+    monkeypatch.setattr("strongroom.sql.many.base.Many.count_of", count)
+    assert filled("export", *SEALED).stdout.count("\n") == 6
+    assert filled("export", "user-123", *SEALED).stdout.count("\n") == 5
 
 
 def test_no_color_is_respected(filled):

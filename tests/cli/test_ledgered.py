@@ -6,6 +6,7 @@ import json
 import sqlite3
 from contextlib import closing
 
+import pytest
 from commandline import ITEMS, SEALED
 
 from strongroom import Keyring, Ledger
@@ -31,3 +32,17 @@ def test_what_needs_no_codec_knows_of_a_ledger(filled):
     filled("ledger", "reset", "user-4", *SEALED, *keys, "--yes")
     assert "1 session" in filled("delete", *later).stdout
     filled("verify", *SEALED, *keys)
+
+
+@pytest.mark.databases("sqlite-file", "postgresql", "mysql-aiomysql", column_types=("text",))
+@pytest.mark.parametrize("those", [("user-123",), ("--updated-before", "2999-01-01")])
+def test_nothing_is_deleted_without_the_ledger_of_the_store(served, those):
+    served("keygen", "ledger-keys")
+    keys = ("--ledger-key-file", "ledger-keys")
+    served("ledger", "adopt", *SEALED, *keys, "--yes")
+    refused = served("delete", *those, "--yes", code=3)
+    assert refused.stdout == ""
+    assert "This store has a ledger: give its keys with --ledger-key-file." in refused.stderr
+    served("verify", *SEALED, *keys)
+    assert len(json.loads(served("sessions", "--json").stdout)["sessions"]) == 2
+    served("delete", *those, "--yes", *keys)

@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TextIO
+from typing import Annotated, Any, TextIO
 
 import typer
 
@@ -17,9 +17,6 @@ from strongroom.cli.failures import PROBLEMS, USAGE, Failure
 from strongroom.cli.options import Output, Prefix, Sealed
 from strongroom.cli.plain import number
 from strongroom.cli.progress import progress
-
-if TYPE_CHECKING:
-    from strongroom import SessionStore
 
 
 def export(
@@ -63,31 +60,22 @@ def export(
 async def _export(
     where: Sealed, session: str | None, prefix: str | None, skip: bool, stream: TextIO
 ) -> int:
-    from strongroom.maintenance._report import Meter
+    from strongroom.maintenance.progress import Meter
 
     count = 0
     async with opened(where) as store:
         store.on_error = "skip" if skip else "raise"
-        with progress("items", apart=is_file(stream)) as draw:
-            meter = Meter(draw, "export", await _rows(store, session, prefix))
+        apart = is_file(stream)
+        with progress("items", apart=apart) as draw:
+            meter = await Meter.of_rows(
+                draw, "export", store, prefix, session_id=session, counts=apart
+            )
             async for line in store.export_items(session, prefix=prefix):
                 stream.write(line.replace("\x7f", "\\u007f") + "\n")
                 count += 1
                 meter.add(1)
             meter.finish()
     return count
-
-
-async def _rows(store: SessionStore, session: str | None, prefix: str | None) -> int:
-    """Count the rows that are to be exported."""
-    from strongroom.scan import check_prefix
-    from strongroom.sql.many import many_of
-
-    if session is not None:
-        store.check_session_id(session)
-        return await store.backend.read(lambda db, conn: many_of(db).count_of(conn, session))
-    check_prefix(prefix)
-    return await store.backend.read(lambda db, conn: many_of(db).count_rows(conn, prefix or None))
 
 
 @contextlib.contextmanager

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from typing import Annotated, Any
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -15,6 +17,9 @@ from strongroom.cli.failures import PROBLEMS, USAGE, Failure
 from strongroom.cli.options import Ledgered, Output, Place, Prefix, Report, Sealed, Yes
 from strongroom.cli.plain import moment, number, to_json
 from strongroom.cli.progress import waiting
+
+if TYPE_CHECKING:
+    from strongroom import SessionStore
 
 _AGE = re.compile(r"(\d+)([mhdw])")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
@@ -165,13 +170,24 @@ def delete(
         raise Failure(f"There is no session {', '.join(map(repr, missing))}.", PROBLEMS)
 
 
-async def _delete(where: Ledgered, names: list[str]) -> list[str]:
+@asynccontextmanager
+async def _opened(where: Ledgered) -> AsyncIterator[SessionStore]:
+    """Open a store to delete in it; without its ledger that would break its histories."""
+    from strongroom.sql.tables import has_heads
+
     async with opened(where) as store:
+        if store.ledger is None and await store.backend.read(has_heads):
+            raise Failure("This store has a ledger: give its keys with --ledger-key-file.")
+        yield store
+
+
+async def _delete(where: Ledgered, names: list[str]) -> list[str]:
+    async with _opened(where) as store:
         return [name for name in names if not await store.delete_session(name)]
 
 
 async def _delete_old(where: Ledgered, before: dt.datetime, prefix: str | None) -> int:
-    async with opened(where) as store:
+    async with _opened(where) as store:
         with waiting("deleting"):
             return await store.delete_sessions(updated_before=before, prefix=prefix)
 

@@ -1,32 +1,15 @@
-"""What the operations tell: progress on the way, and failures at the end."""
+"""What the operations have in common: the failures that they report, and the pace they keep."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from strongroom.errors import StrongroomError
-from strongroom.sql.many import many_of
-from strongroom.store import SessionStore
 
 MOST_FAILURES = 1000
 """How many failures a report lists; all are counted."""
-
-_PROGRESS_SECONDS = 0.1
-
-
-@dataclass(frozen=True)
-class Progress:
-    """How far an operation is: ``done`` of ``total`` rows of a ``stage``.
-
-    The total was counted when the stage began; under live traffic ``done`` may end elsewhere.
-    """
-
-    done: int
-    total: int
-    stage: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,50 +49,6 @@ class Failures:
     def listed(self) -> tuple[Failure, ...]:
         """The first of them."""
         return tuple(self._listed)
-
-
-class Meter:
-    """Calls a progress callback now and then, and at the end."""
-
-    def __init__(
-        self, callback: Callable[[Progress], object] | None, stage: str, total: int
-    ) -> None:
-        self._callback = callback
-        self._stage = stage
-        self._total = total
-        self._done = 0
-        self._next = 0.0
-
-    @classmethod
-    async def of_rows(
-        cls,
-        callback: Callable[[Progress], object] | None,
-        stage: str,
-        store: SessionStore,
-        prefix: str | None,
-    ) -> Meter:
-        """Return a meter over the rows of a store, which are counted only if somebody listens."""
-        total = 0
-        if callback is not None:
-            total = await store.backend.read(
-                lambda db, conn: many_of(db).count_rows(conn, prefix or None)
-            )
-        return cls(callback, stage, total)
-
-    def add(self, rows: int) -> None:
-        """Count rows."""
-        self._done += rows
-        if self._callback is not None and time.monotonic() >= self._next:
-            self._report(self._callback)
-
-    def finish(self) -> None:
-        """Report the end."""
-        if self._callback is not None:
-            self._report(self._callback)
-
-    def _report(self, callback: Callable[[Progress], object]) -> None:
-        self._next = time.monotonic() + _PROGRESS_SECONDS
-        callback(Progress(self._done, self._total, self._stage))
 
 
 class Pace:

@@ -13,7 +13,7 @@ from strongroom.codec import Codec
 from strongroom.errors import ConfigurationError, MissingDependencyError, StrongroomError
 from strongroom.jsonlines import load_line
 from strongroom.keys import Key, Keyring
-from strongroom.maintenance._report import Progress
+from strongroom.maintenance.progress import Progress
 from strongroom.protocols import Item, Stored
 from strongroom.scan import Opener, walk, walk_heads, walk_sessions
 from strongroom.schema import ColumnType

@@ -14,13 +14,8 @@ from strongroom.errors import (
     StrongroomError,
 )
 from strongroom.jsonlines import dump_item
-from strongroom.maintenance._report import (
-    MOST_FAILURES,
-    Failure,
-    Failures,
-    Meter,
-    Progress,
-)
+from strongroom.maintenance._report import MOST_FAILURES, Failure, Failures
+from strongroom.maintenance.progress import Meter, Progress
 from strongroom.maintenance.verify import verify
 from strongroom.scan import BATCH_BYTES, BATCH_ROWS, Opener, walk, walk_sessions
 from strongroom.sql.many import FIRST_ID, StoredRow, many_of
@@ -80,7 +75,8 @@ async def copy(
     random key. Writers of the source may go on; what they change meanwhile is a mismatch, so the
     last run is for a source at rest. If the source has a ledger, its histories are verified in the
     end: HistoryTamperedError says that a copy was made of what somebody had changed. A target with
-    a ledger notes as ``updated_at`` when it was copied.
+    a ledger notes as ``updated_at`` when it was copied. Raises EncodeError, before a row is copied,
+    for a session id that the target's database cannot hold.
     """
     await _copy_sessions(source, target, prefix)
     run = _Copy(source, target, batch_rows, batch_bytes)
@@ -121,7 +117,10 @@ async def _copy_sessions(source: SessionStore, target: SessionStore, prefix: str
     async for page in walk_sessions(source, prefix=prefix):
         rows = sorted((row.session_id, row.created_at, row.updated_at) for row in page)
         for session_id, _, _ in rows:
-            target.check_session_id(session_id)
+            try:
+                target.check_session_id(session_id)
+            except ValueError as error:
+                raise EncodeError(str(error)).at(session_id) from error
         await target.backend.write(
             lambda db, conn: many_of(db).add_sessions(conn, rows)  # noqa: B023 - awaited here
         )

@@ -21,7 +21,8 @@ from strongroom.keeper import Keeper, Seen
 from strongroom.ledger import BoundLedger, Ledger
 from strongroom.linked import LinkedHistory
 from strongroom.links import NO_UID, Head, LinkedRow, link_size
-from strongroom.maintenance._report import Failure, Failures, Meter, Progress
+from strongroom.maintenance._report import Failure, Failures
+from strongroom.maintenance.progress import Meter, Progress
 from strongroom.protocols import Stored
 from strongroom.scan import check_prefix, walk_sessions
 from strongroom.sql.base import Database

@@ -8,14 +8,9 @@ from dataclasses import dataclass
 from strongroom import envelope
 from strongroom.errors import EncodeError, EnvelopeError, StrongroomError
 from strongroom.links import link_key_id
-from strongroom.maintenance._report import (
-    Failure,
-    Failures,
-    Meter,
-    Pace,
-    Progress,
-)
+from strongroom.maintenance._report import Failure, Failures, Pace
 from strongroom.maintenance.ledgers import renew_heads
+from strongroom.maintenance.progress import Meter, Progress
 from strongroom.protocols import Reader, Stored
 from strongroom.readers import PlaintextReader
 from strongroom.scan import BATCH_BYTES, Opener, unlinked, walk

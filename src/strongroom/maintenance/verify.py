@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from strongroom.errors import ConflictError, DecodeError, StrongroomError
 from strongroom.history import History
-from strongroom.maintenance._report import Failure, Failures, Meter, Progress
+from strongroom.maintenance._report import Failure, Failures
+from strongroom.maintenance.progress import Meter, Progress
 from strongroom.scan import BATCH_BYTES, BATCH_ROWS, Opener, walk, walk_sessions
 from strongroom.sql.base import Row
 from strongroom.sql.many import many_of

@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from sqlalchemy import Engine, Inspector, Table
+from sqlalchemy import Connection, Engine, Inspector, Table
 from sqlalchemy import inspect as sql_inspect
 from sqlalchemy.exc import NoSuchTableError
 
 from strongroom.errors import ConfigurationError
-from strongroom.schema import Tables
+from strongroom.schema import Tables, build_tables
 from strongroom.sql.base import Database
 from strongroom.sql.mysql import MySQL
 from strongroom.sql.postgresql import PostgreSQL
@@ -72,6 +72,14 @@ def inspect(engine: Engine, tables: Tables) -> Database:
             tables.messages.fullname,
         )
     return database
+
+
+def has_heads(database: Database, conn: Connection) -> bool:
+    """Tell whether the heads of a ledger are there, whether the store knows of them or not."""
+    tables = database.tables
+    names = (tables.sessions.name, tables.messages.name, tables.column_type, tables.sessions.schema)
+    heads = build_tables(*names, ledger=True).heads
+    return heads is not None and sql_inspect(conn).has_table(heads.name, schema=heads.schema)
 
 
 def _columns(found: Inspector, table: Table) -> dict[str, Any]:
