@@ -23,6 +23,7 @@ import limits
 import machine
 import network
 import prose
+import readme
 import report
 import servers
 import sidebyside
@@ -72,6 +73,7 @@ def main() -> None:
     print(terminal.summary(run))
     if options.report or (not run["quick"] and set(run["only"]) == set(PARTS)):
         written = report.write(run, ROOT / "docs")
+        readme.write(run, ROOT / "README.md")
         print("Written:", ", ".join(str(path.relative_to(ROOT)) for path in written))
 
 

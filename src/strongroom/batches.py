@@ -52,7 +52,7 @@ async def decode(bound: BoundCodec, stored: Sequence[Stored]) -> list[Outcome]:
         return bound.decode_many(stored)
     outcomes: list[Outcome] = []
     until = perf_counter() + _INLINE_SECONDS
-    for part in _parts(stored, most):
+    for part in parts(stored, most):
         if perf_counter() > until or len(part[0]) > _LARGE_BYTES:
             rest = stored[len(outcomes) :]
             return outcomes + await asyncio.to_thread(_decode_all, bound, rest)
@@ -62,12 +62,12 @@ async def decode(bound: BoundCodec, stored: Sequence[Stored]) -> list[Outcome]:
 
 def _decode_all(bound: BoundCodec, stored: Sequence[Stored]) -> list[Outcome]:
     outcomes: list[Outcome] = []
-    for part in _parts(stored, _THREAD_BYTES):
+    for part in parts(stored, _THREAD_BYTES):
         outcomes += bound.decode_many(part)
     return outcomes
 
 
-def _parts(stored: Sequence[Stored], most: int) -> Iterator[Sequence[Stored]]:
+def parts(stored: Sequence[Stored], most: int) -> Iterator[Sequence[Stored]]:
     """Divide values into parts of at most so many bytes; a larger value is a part of its own."""
     ends = list(accumulate(map(len, stored)))
     start = size = 0

@@ -97,7 +97,13 @@ class PlainHistory:
     async def append(self, values: Sequence[Stored]) -> None:
         """Add a batch at the end, all or nothing."""
         session_id = self._session_id
-        await self._backend.write(lambda db, conn: db.append(conn, session_id, values))
+        parts = (await self._backend.prepare()).parts(values)
+
+        def append(db: Database, conn: Connection) -> None:
+            for part in parts:
+                db.append(conn, session_id, part)
+
+        await self._backend.write(append, single=len(parts) == 1)
 
     async def replace(self, values: Sequence[Stored]) -> None:
         """Put a batch in the place of all rows."""

@@ -240,6 +240,10 @@ class Database(ABC):
         """Return microseconds since 1970 UTC as the driver binds a time."""
         return _EPOCH + timedelta(microseconds=micros)
 
+    def parts(self, values: Sequence[Stored]) -> list[Sequence[Stored]]:
+        """Divide a batch among the statements that append it: most take one."""
+        return [values]
+
     @abstractmethod
     def append(self, conn: Connection, session_id: str, values: Sequence[Stored]) -> None:
         """Add a batch at the end, and the session where it is missing."""

@@ -37,6 +37,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.schema import DropIndex
 from sqlalchemy.util import await_only
 
+from strongroom.batches import parts
 from strongroom.protocols import Stored
 from strongroom.schema import CurrentTimestamp, Tables
 from strongroom.sql.base import Columns, Database, Row, index_of
@@ -45,6 +46,9 @@ _TRANSIENT = {
     "40001",  # serialization failure
     "40P01",  # deadlock detected
 }
+
+_PART_BYTES = 4 * 1024 * 1024
+"""How much of a batch goes into one statement; the driver writes it out in one go."""
 
 _CREATE_LOCK = 0x7374726F6E67726D
 """An advisory lock of our own: ``strongrm`` in ASCII."""
@@ -221,6 +225,10 @@ class PostgreSQL(Database):
     def touch(self, conn: Connection, session_id: str) -> None:
         """Make the session where it is missing, lock its row and note that it changes."""
         self._upsert.run(conn, key=session_id)
+
+    def parts(self, values: Sequence[Stored]) -> list[Sequence[Stored]]:
+        """Divide what the driver would hold the event loop for while it writes it out."""
+        return list(parts(values, _PART_BYTES))
 
     def append(self, conn: Connection, session_id: str, values: Sequence[Stored]) -> None:
         """Add a batch."""
