@@ -115,16 +115,27 @@ def run(arguments: Sequence[str]) -> int:
     logger.addHandler(handler)
     try:
         code: Any = app(list(arguments), prog_name="strongroom", standalone_mode=False)
+        sys.stdout.flush()
     except BrokenPipeError:
-        # What reads our output has enough. Python would complain when it flushes.
-        with contextlib.suppress(OSError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # What reads our output has enough.
+        _drop_output()
         return PROBLEMS
     except BaseException as error:  # noqa: BLE001 - whatever it is, it is told in a line or two
-        return _report(error, debug=debug)
+        problem = _report(error, debug=debug)
+        try:
+            sys.stdout.flush()
+        except OSError:
+            _drop_output()
+        return problem
     finally:
         logger.removeHandler(handler)
     return code if isinstance(code, int) else 0
+
+
+def _drop_output() -> None:
+    """Turn to nothing what cannot be written: Python would complain when it flushes at its end."""
+    with contextlib.suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _report(error: BaseException, *, debug: bool) -> int:
