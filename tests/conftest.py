@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import sqlalchemy
 
 sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parent / "sessions"))
@@ -28,6 +29,10 @@ def pytest_configure(config: pytest.Config) -> None:
         "markers",
         "databases(*names, column_types=('text', 'binary')): run on these databases only",
     )
+    if sqlalchemy.__version__ < "2.1":
+        # It leaves connections whose opening was cancelled, or whose server died, to the garbage
+        # collector, which may come upon them during any test.
+        config.addinivalue_line("filterwarnings", "ignore::ResourceWarning")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

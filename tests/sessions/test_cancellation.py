@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 
 import pytest
-import sqlalchemy
 
 from databases import DRIVERS
 from histories import n
@@ -12,13 +11,6 @@ from histories import n
 MOST_STEPS = 400
 
 on_all = pytest.mark.databases(*DRIVERS, column_types=("text",))
-
-# SQLAlchemy 2.0 leaves a connection whose opening is cancelled to the garbage collector.
-left_to_the_collector = pytest.mark.filterwarnings(
-    "ignore:.*:pytest.PytestUnraisableExceptionWarning"
-    if sqlalchemy.__version__ < "2.1"
-    else "error"
-)
 
 
 BEFORE, BATCH = n(*range(5)), n(10, 11, 12)
@@ -152,7 +144,6 @@ async def test_a_cancelled_operation_happens_whole_or_not_at_all(database, name,
 
 
 @on_all
-@left_to_the_collector
 @pytest.mark.parametrize("way", WAYS)
 async def test_a_cancelled_first_use_leaves_everything_usable(database, way):
     cancel, counts = WAYS[way]
