@@ -18,7 +18,7 @@ from agents.extensions.memory import EncryptedSession
 import corpus
 from contenders import AGENTS, ENCRYPTED, KEYS, MASTER_KEY, TTL
 from strongroom import Codec
-from strongroom.envelope import column_text
+from strongroom.format.envelope import column_text
 
 SERIALIZERS = ("json", "orjson", "msgpack")
 COMPRESSORS = ("", "+zlib", "+zstd")

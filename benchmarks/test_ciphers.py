@@ -12,8 +12,8 @@ import pytest
 from cryptography.fernet import Fernet
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from strongroom.ciphers import AesGcmCipher, FernetCipher
-from strongroom.keys import Key, Keyring
+from strongroom.codec.ciphers import AesGcmCipher, FernetCipher
+from strongroom.keys.keys import Key, Keyring
 
 BATCH = 1000
 SIZES = [200, 2000]

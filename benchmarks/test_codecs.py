@@ -12,7 +12,7 @@ import pytest
 
 import corpus
 from all_codecs import COUNTS, SPECS, parse
-from strongroom.envelope import column_text
+from strongroom.format.envelope import column_text
 
 
 def note(benchmark, spec, column, items, rows):

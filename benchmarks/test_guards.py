@@ -11,7 +11,7 @@ import msgpack
 import orjson
 import pytest
 
-from strongroom.serializers import JsonSerializer, MsgpackSerializer, OrjsonSerializer
+from strongroom.codec.serializers import JsonSerializer, MsgpackSerializer, OrjsonSerializer
 
 _noise = random.Random(0)
 

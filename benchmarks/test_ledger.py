@@ -13,7 +13,7 @@ import pytest
 
 import corpus
 from strongroom import Key, Keyring, Ledger, SessionStore
-from strongroom.keeper import Keeper
+from strongroom.history.head import Keeper
 
 KEYS, LEDGER = Keyring(Key.generate()), Ledger(Keyring(Key.generate()))
 LONG = 1000

@@ -13,7 +13,7 @@ from contenders import KEYS, Strongroom, execute
 from servers import Site
 from sidebyside import Prepared
 from strongroom import Codec, Key, Keyring, Ledger, SessionStore, maintenance
-from strongroom.keeper import Keeper
+from strongroom.history.head import Keeper
 
 LINES_OF_A_SESSION = 100
 LEDGER = Ledger(Keyring(Key.generate()))

@@ -25,7 +25,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from strongroom import SessionStore, SQLAlchemySession
-from strongroom.sql.url import make_engine
+from strongroom.sql.engine import make_engine
 
 DRIVERS = {
     "sqlite-file": "sqlite+aiosqlite",

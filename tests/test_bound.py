@@ -25,10 +25,10 @@ from strongroom import (
     OrjsonSerializer,
     PayloadError,
     StrongroomError,
-    registry,
 )
-from strongroom.ciphers import _subkeys
-from strongroom.envelope import build_header, column_text, is_envelope
+from strongroom.codec import registry
+from strongroom.codec.ciphers import _subkeys
+from strongroom.format.envelope import build_header, column_text, is_envelope
 
 KEY, OTHER = Key(bytes(range(32))), Key(bytes(range(100, 132)))
 RING = Keyring(KEY)

@@ -28,9 +28,9 @@ from strongroom import (
     ZlibCompressor,
     ZstdCompressor,
     describe,
-    registry,
 )
-from strongroom.envelope import column_text
+from strongroom.codec import registry
+from strongroom.format.envelope import column_text
 
 KEY, OTHER = Key(bytes(range(32))), Key(bytes(32))
 RING = Keyring(KEY, OTHER)

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from strongroom import envelope
 from strongroom.errors import ConfigurationError, EnvelopeError
+from strongroom.format import envelope
 
 KEY_ID = "AAECAwQFBgcI"
 NAMES = st.from_regex(r"[a-z0-9_-]{1,64}", fullmatch=True)

@@ -18,7 +18,7 @@ from strongroom import (
     PayloadError,
     ZlibCompressor,
 )
-from strongroom.envelope import build_header, column_text
+from strongroom.format.envelope import build_header, column_text
 
 KEY, OTHER = Key(bytes(range(32))), Key(bytes(range(100, 132)))
 RING = Keyring(KEY)

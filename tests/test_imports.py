@@ -15,47 +15,33 @@ import strongroom
 
 PACKAGE = Path(strongroom.__file__).parent
 
-# From the bottom to the top. A module may import from its own tier and from those before it; a
-# folder is one name. TOP is the package's own namespace.
+# From the bottom to the top. A module may import from its own layer and from those before it; TOP
+# is the package's own namespace.
 TOP = ""
-TIERS = (
-    {"errors"},
-    {"protocols"},
-    {"keys", "envelope"},
-    {"serializers", "compressors", "ciphers", "readers"},
-    {"registry"},
-    {"stages"},
-    {"bound"},
-    {"batches"},
-    {"links"},
-    {"codec", "ledger", "witness"},
-    {"schema"},
+LAYERS = (
+    {"errors", "protocols"},
+    {"format"},
+    {"keys"},
+    {"codec", "ledger"},
     {"sql"},
     {"history"},
-    {"keeper"},
-    {"linked"},
-    {"jsonlines"},
-    {"scan"},
-    {"overview", "transfer"},
-    {"store", "settings", "options"},
-    {"conversion"},
-    {"compaction"},
-    {"session"},
+    {"core"},
+    {"session", "store"},
     {TOP},
     {"maintenance"},
-    {"testing", "cli"},
+    {"cli", "testing"},
 )
-HEIGHT = {name: height for height, tier in enumerate(TIERS) for name in tier}
+HEIGHT = {name: height for height, layer in enumerate(LAYERS) for name in layer}
 
 # store.session(…) makes a session, whose module fills that place when it is loaded; where the store
 # was loaded without the package's namespace, the first call has to load it.
-LOADED_BY_NAME = ("store", "strongroom.session")
+LOADED_BY_NAME = ("store", "strongroom.session.session")
 
 ONE_PLACE = {
-    "msgpack": {"serializers/msgpack.py"},
-    "orjson": {"serializers/orjson.py"},
-    "zlib": {"compressors/zlib.py"},
-    "zstandard": {"compressors/zstd.py"},
+    "msgpack": {"codec/serializers/msgpack.py"},
+    "orjson": {"codec/serializers/orjson.py"},
+    "zlib": {"codec/compressors/zlib.py"},
+    "zstandard": {"codec/compressors/zstd.py"},
 }
 
 REQUIRED = ("cryptography", "msgpack", "orjson", "sqlalchemy")
@@ -112,7 +98,7 @@ def imported_from(module: str, node: ast.ImportFrom) -> Iterator[str]:
         base = ".".join([*parents, base] if base else parents)
     for alias in node.names:
         whole = f"{base}.{alias.name}"
-        # `from strongroom import envelope` imports a module, not the package's namespace.
+        # `from strongroom.format import envelope` imports a module, not the package's namespace.
         yield whole if is_ours(base) and is_module(whole) else base
 
 
@@ -127,7 +113,7 @@ def users(library: str) -> set[str]:
 @pytest.mark.parametrize("source", SOURCES, ids=module_name)
 def test_imports_point_down(source: Path) -> None:
     own = part(module_name(source).removesuffix(".__init__"))
-    assert own in HEIGHT, f"say in TIERS where {own} stands"
+    assert own in HEIGHT, f"say in LAYERS where {own} stands"
     upward = [
         name
         for name in imports(source)
@@ -136,10 +122,10 @@ def test_imports_point_down(source: Path) -> None:
     assert upward == []
 
 
-def test_sqlalchemy_is_imported_from_schema_on_only() -> None:
-    below = {name for name in HEIGHT if HEIGHT[name] < HEIGHT["schema"]}
+def test_sqlalchemy_is_imported_from_sql_on_only() -> None:
+    below = {name for name in HEIGHT if HEIGHT[name] < HEIGHT["sql"]}
     parts = {part(module_name(PACKAGE / path)) for path in users("sqlalchemy")}
-    assert "schema" in parts
+    assert "sql" in parts
     assert parts & below == set()
 
 
@@ -206,10 +192,10 @@ def test_the_namespace_is_loaded_from_below() -> None:
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
-        ("from strongroom import envelope", "strongroom.envelope"),
+        ("from strongroom.format import envelope", "strongroom.format.envelope"),
         ("from strongroom import Codec", "strongroom"),
-        ("from strongroom.sql import base", "strongroom.sql.base"),
-        ("from ..sql.base import Database", "strongroom.sql.base"),
+        ("from strongroom.sql import schema", "strongroom.sql.schema"),
+        ("from ..sql.schema import Tables", "strongroom.sql.schema"),
         ("def f():\n    import strongroom.session", "strongroom.session"),
         ("if TYPE_CHECKING:\n    import strongroom.session\nelse:\n    import json", "json"),
     ],

@@ -15,7 +15,8 @@ from types import ModuleType
 import pytest
 
 import strongroom
-from strongroom import errors, options, protocols
+from strongroom import errors, protocols
+from strongroom.store import options
 
 ALIASES = {"Item"}
 """Public names that are neither class nor function; a string below the assignment says what."""

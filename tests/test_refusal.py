@@ -22,7 +22,7 @@ from strongroom import (
     PlaintextRefusedError,
     UnknownKeyError,
 )
-from strongroom.envelope import column_text
+from strongroom.format.envelope import column_text
 
 OWN, OTHER = (Key(bytes([number]) * 32) for number in (1, 2))
 RING = Keyring(OWN)

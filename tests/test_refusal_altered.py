@@ -17,7 +17,7 @@ from strongroom import (
     PayloadError,
     UnknownKeyError,
 )
-from strongroom.envelope import column_text, to_text
+from strongroom.format.envelope import column_text, to_text
 
 OWN, OTHER, OLD = (Key(bytes([number]) * 32) for number in (1, 2, 3))
 RING = Keyring(OWN)

@@ -16,8 +16,8 @@ from strongroom import (
     Keyring,
     MissingDependencyError,
     describe,
-    registry,
 )
+from strongroom.codec import registry
 
 RING = Keyring(Key(bytes(range(32))))
 ITEM = {"role": "user", "content": "hello"}
@@ -99,7 +99,9 @@ def test_a_stage_is_loaded_when_a_spec_first_names_it(install):
 def test_importing_strongroom_loads_no_stage_and_reads_no_entry_points(install):
     folder = install("acme", ALL)
     program = f"import sys; sys.path.insert(0, {str(folder)!r}); import strongroom\n"
-    program += "from strongroom import registry; print(registry._points.cache_info().currsize)"
+    program += (
+        "from strongroom.codec import registry; print(registry._points.cache_info().currsize)"
+    )
     result = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
     assert result.stdout.strip() == b"0"
     assert not (folder / "loaded").exists()

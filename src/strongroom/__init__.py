@@ -47,11 +47,11 @@ __all__ = [
 ]
 
 _HOMES = {
-    "AesGcmCipher": "strongroom.ciphers.aesgcm",
+    "AesGcmCipher": "strongroom.codec.ciphers.aesgcm",
     "AuthenticationError": "strongroom.errors",
     "Box": "strongroom.protocols",
     "Cipher": "strongroom.protocols",
-    "Codec": "strongroom.codec",
+    "Codec": "strongroom.codec.codec",
     "CodecNotAcceptedError": "strongroom.errors",
     "Compressor": "strongroom.protocols",
     "ConfigurationError": "strongroom.errors",
@@ -59,45 +59,49 @@ _HOMES = {
     "DecodeError": "strongroom.errors",
     "EncodeError": "strongroom.errors",
     "EnvelopeError": "strongroom.errors",
-    "FernetCipher": "strongroom.ciphers.fernet",
-    "FernetTokenReader": "strongroom.readers",
-    "FileWitness": "strongroom.witness",
+    "FernetCipher": "strongroom.codec.ciphers.fernet",
+    "FernetTokenReader": "strongroom.codec.readers",
+    "FileWitness": "strongroom.ledger.file_witness",
     "HistoryTamperedError": "strongroom.errors",
     "Item": "strongroom.protocols",
-    "JsonSerializer": "strongroom.serializers.json",
-    "Key": "strongroom.keys",
-    "Keyring": "strongroom.keys",
-    "Ledger": "strongroom.ledger",
+    "JsonSerializer": "strongroom.codec.serializers.json",
+    "Key": "strongroom.keys.keys",
+    "Keyring": "strongroom.keys.keys",
+    "Ledger": "strongroom.ledger.ledger",
     "MissingDependencyError": "strongroom.errors",
-    "MsgpackSerializer": "strongroom.serializers.msgpack",
-    "OpenAIEncryptedReader": "strongroom.readers",
-    "OrjsonSerializer": "strongroom.serializers.orjson",
+    "MsgpackSerializer": "strongroom.codec.serializers.msgpack",
+    "OpenAIEncryptedReader": "strongroom.codec.readers",
+    "OrjsonSerializer": "strongroom.codec.serializers.orjson",
     "PayloadError": "strongroom.errors",
-    "PlaintextReader": "strongroom.readers",
+    "PlaintextReader": "strongroom.codec.readers",
     "PlaintextRefusedError": "strongroom.errors",
     "Reader": "strongroom.protocols",
     "RowInfo": "strongroom.protocols",
-    "SQLAlchemySession": "strongroom.session",
+    "SQLAlchemySession": "strongroom.session.session",
     "Serializer": "strongroom.protocols",
-    "SessionStore": "strongroom.store",
+    "SessionStore": "strongroom.store.store",
     "StrongroomError": "strongroom.errors",
     "UnknownKeyError": "strongroom.errors",
     "Witness": "strongroom.protocols",
     "WitnessError": "strongroom.errors",
-    "ZlibCompressor": "strongroom.compressors.zlib",
-    "ZstdCompressor": "strongroom.compressors.zstd",
-    "describe": "strongroom.codec",
+    "ZlibCompressor": "strongroom.codec.compressors.zlib",
+    "ZstdCompressor": "strongroom.codec.compressors.zstd",
+    "describe": "strongroom.codec.codec",
 }
 """The module of each public name."""
 
 # What is not asked for is not loaded: the help of the command line has no use for SQLAlchemy.
 # Type checkers read these imports, Python the table above; a test compares them.
 if typing.TYPE_CHECKING:
-    from strongroom.ciphers.aesgcm import AesGcmCipher
-    from strongroom.ciphers.fernet import FernetCipher
-    from strongroom.codec import Codec, describe
-    from strongroom.compressors.zlib import ZlibCompressor
-    from strongroom.compressors.zstd import ZstdCompressor
+    from strongroom.codec.ciphers.aesgcm import AesGcmCipher
+    from strongroom.codec.ciphers.fernet import FernetCipher
+    from strongroom.codec.codec import Codec, describe
+    from strongroom.codec.compressors.zlib import ZlibCompressor
+    from strongroom.codec.compressors.zstd import ZstdCompressor
+    from strongroom.codec.readers import FernetTokenReader, OpenAIEncryptedReader, PlaintextReader
+    from strongroom.codec.serializers.json import JsonSerializer
+    from strongroom.codec.serializers.msgpack import MsgpackSerializer
+    from strongroom.codec.serializers.orjson import OrjsonSerializer
     from strongroom.errors import (
         AuthenticationError,
         CodecNotAcceptedError,
@@ -114,8 +118,9 @@ if typing.TYPE_CHECKING:
         UnknownKeyError,
         WitnessError,
     )
-    from strongroom.keys import Key, Keyring
-    from strongroom.ledger import Ledger
+    from strongroom.keys.keys import Key, Keyring
+    from strongroom.ledger.file_witness import FileWitness
+    from strongroom.ledger.ledger import Ledger
     from strongroom.protocols import (
         Box,
         Cipher,
@@ -126,13 +131,8 @@ if typing.TYPE_CHECKING:
         Serializer,
         Witness,
     )
-    from strongroom.readers import FernetTokenReader, OpenAIEncryptedReader, PlaintextReader
-    from strongroom.serializers.json import JsonSerializer
-    from strongroom.serializers.msgpack import MsgpackSerializer
-    from strongroom.serializers.orjson import OrjsonSerializer
-    from strongroom.session import SQLAlchemySession
-    from strongroom.store import SessionStore
-    from strongroom.witness import FileWitness
+    from strongroom.session.session import SQLAlchemySession
+    from strongroom.store.store import SessionStore
 else:
 
     def __getattr__(name: str) -> object:

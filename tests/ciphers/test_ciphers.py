@@ -14,9 +14,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from strongroom.ciphers import AesGcmCipher, FernetCipher
+from strongroom.codec.ciphers import AesGcmCipher, FernetCipher
 from strongroom.errors import AuthenticationError, ConfigurationError, UnknownKeyError
-from strongroom.keys import Key, Keyring
+from strongroom.keys.keys import Key, Keyring
 from strongroom.protocols import Cipher
 
 KEYS = [Key(bytes([number]) * 32) for number in range(3)]

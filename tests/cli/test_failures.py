@@ -74,7 +74,7 @@ def test_bad_input(filled, command, env, code, says, debug):
 
 
 def test_a_session_id_that_the_target_cannot_hold_is_named(filled, monkeypatch):
-    monkeypatch.setattr("strongroom.sql.sqlite.SQLite.longest_id", 7)
+    monkeypatch.setattr("strongroom.sql.dialects.sqlite.session.SQLite.longest_id", 7)
     target = ("--to-url", f"sqlite+aiosqlite:///{filled.folder / 'other.db'}")
     refused = filled("copy", *SEALED, *target, code=1)
     assert "8 bytes" in refused.stderr
@@ -267,8 +267,8 @@ def test_an_export_counts_rows_only_where_that_is_told(filled, monkeypatch):
     def count(*arguments):
         pytest.fail("rows were counted")
 
-    monkeypatch.setattr("strongroom.sql.many.base.Many.count_rows", count)
-    monkeypatch.setattr("strongroom.sql.many.base.Many.count_of", count)
+    monkeypatch.setattr("strongroom.sql.dialects.base.store.Many.count_rows", count)
+    monkeypatch.setattr("strongroom.sql.dialects.base.store.Many.count_of", count)
     assert filled("export", *SEALED).stdout.count("\n") == 6
     assert filled("export", "user-123", *SEALED).stdout.count("\n") == 5
 

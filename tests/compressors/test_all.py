@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from strongroom.compressors import ZlibCompressor, ZstdCompressor
+from strongroom.codec.compressors import ZlibCompressor, ZstdCompressor
 from strongroom.errors import ConfigurationError, PayloadError
 from strongroom.protocols import Compressor
 

@@ -3,7 +3,7 @@ import zlib
 
 import pytest
 
-from strongroom.compressors import ZlibCompressor
+from strongroom.codec.compressors import ZlibCompressor
 from strongroom.errors import ConfigurationError, PayloadError
 
 DATA = b"some data, some data"

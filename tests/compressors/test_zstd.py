@@ -4,7 +4,7 @@ import tracemalloc
 import pytest
 import zstandard
 
-from strongroom.compressors import ZstdCompressor
+from strongroom.codec.compressors import ZstdCompressor
 from strongroom.errors import ConfigurationError, MissingDependencyError, PayloadError
 
 STAGE = ZstdCompressor()
@@ -137,9 +137,9 @@ def test_without_the_package_the_constructor_names_the_install_line(monkeypatch)
 
 def test_without_the_package_the_module_can_be_imported(monkeypatch):
     monkeypatch.setitem(sys.modules, "zstandard", None)
-    for name in [name for name in sys.modules if name.startswith("strongroom.compressors")]:
+    for name in [name for name in sys.modules if name.startswith("strongroom.codec.compressors")]:
         monkeypatch.delitem(sys.modules, name)
-    import strongroom.compressors
+    import strongroom.codec.compressors
 
     with pytest.raises(MissingDependencyError):
-        strongroom.compressors.ZstdCompressor()
+        strongroom.codec.compressors.ZstdCompressor()

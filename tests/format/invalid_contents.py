@@ -11,7 +11,7 @@ from cryptography.fernet import Fernet
 from invalid_forms import CONTEXT, DATA, ITEM, NAMESPACE, Rows, header, seal, text
 
 from strongroom import Codec, Keyring
-from strongroom.envelope import build_header
+from strongroom.format.envelope import build_header
 
 
 def files(keys):

@@ -4,7 +4,7 @@ import base64
 import json
 
 from strongroom import Codec, Keyring
-from strongroom.envelope import to_text
+from strongroom.format.envelope import to_text
 
 NAMESPACE, CONTEXT = "tenant-7", "user-123"
 ITEM = {"role": "user", "content": "What is in the box?"}

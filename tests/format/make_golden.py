@@ -22,7 +22,7 @@ from golden_files import (
 )
 
 from strongroom import AesGcmCipher, Codec, JsonSerializer, Key, Keyring, ZlibCompressor
-from strongroom.envelope import column_text
+from strongroom.format.envelope import column_text
 
 KEYS = [Key(bytes(range(start, start + 32))) for start in (0, 32, 64)]
 RING = Keyring(*KEYS)

@@ -22,7 +22,7 @@ from strongroom import (
     UnknownKeyError,
     WitnessError,
 )
-from strongroom.keeper import Keeper
+from strongroom.history.head import Keeper
 from strongroom.maintenance import verify
 
 KEYS = [Key(bytes([number]) * 32) for number in range(2)]

@@ -26,9 +26,9 @@ from strongroom import (
     Ledger,
     UnknownKeyError,
     describe,
-    envelope,
 )
-from strongroom.ledger import Chain
+from strongroom.format import envelope
+from strongroom.ledger.ledger import Chain
 
 KEY = bytes(range(32))
 

@@ -72,7 +72,7 @@ async def test_nothing_happens_twice(database, name, late, tmp_path):
 
 @on_servers
 async def test_an_append_is_found_although_others_have_appended_since(database, monkeypatch):
-    from strongroom.keeper import Keeper
+    from strongroom.history.head import Keeper
 
     ledger = Ledger(KEYS)
     other = database.session(ledger=ledger)
@@ -99,7 +99,7 @@ async def test_an_append_is_found_although_others_have_appended_since(database, 
 
 @on_servers
 async def test_what_cannot_be_told_any_more_raises_the_loss(database, monkeypatch):
-    from strongroom.keeper import Keeper
+    from strongroom.history.head import Keeper
 
     ledger = Ledger(KEYS)
     other = database.session(ledger=ledger)

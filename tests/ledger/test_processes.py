@@ -20,7 +20,7 @@ from strongroom.maintenance import verify
 KEY = bytes(range(32))
 KILLS = 50
 PROCESSES = multiprocessing.get_context("forkserver")
-PROCESSES.set_forkserver_preload(["strongroom.session", "aiosqlite", "asyncpg"])
+PROCESSES.set_forkserver_preload(["strongroom.session.session", "aiosqlite", "asyncpg"])
 
 
 def url_of(database):

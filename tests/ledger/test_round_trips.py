@@ -77,9 +77,9 @@ async def test_a_head_that_is_no_longer_the_newest_is_read_again(database):
 
 @pytest.mark.databases("sqlite-memory", column_types=("text",))
 async def test_the_memory_of_heads_is_bounded(database, monkeypatch):
-    from strongroom.sql import backend
+    from strongroom.sql import runner
 
-    monkeypatch.setattr(backend, "_MOST_HEADS", 3)
+    monkeypatch.setattr(runner, "_MOST_HEADS", 3)
     store = database.store(ledger=Ledger(KEYS))
     for number in range(6):
         await store.session(f"s{number}").add_items(n(number))

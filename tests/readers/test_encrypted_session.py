@@ -17,6 +17,7 @@ from cryptography.fernet import Fernet
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from strongroom.codec.readers import OpenAIEncryptedReader
 from strongroom.errors import (
     AuthenticationError,
     ConfigurationError,
@@ -26,7 +27,6 @@ from strongroom.errors import (
     RowLeftOutError,
 )
 from strongroom.protocols import Reader
-from strongroom.readers import OpenAIEncryptedReader
 
 FERNET_KEY = base64.urlsafe_b64encode(bytes(range(200, 232))).decode()
 ITEMS = [
@@ -320,6 +320,6 @@ def test_a_session_key_is_derived_once(rows, monkeypatch):
         derived.append(parameters["salt"])
         return HKDF(**parameters)
 
-    monkeypatch.setattr("strongroom.readers.encrypted_session.HKDF", counting)
+    monkeypatch.setattr("strongroom.codec.readers.encrypted_session.HKDF", counting)
     read(rows * 5)
     assert derived == ["user-ä".encode()]

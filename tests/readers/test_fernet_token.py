@@ -13,6 +13,7 @@ import pytest
 from agents.extensions.memory import SQLAlchemySession
 from cryptography.fernet import Fernet
 
+from strongroom.codec.readers import FernetTokenReader
 from strongroom.errors import (
     AuthenticationError,
     ConfigurationError,
@@ -20,9 +21,8 @@ from strongroom.errors import (
     NotJSONError,
     PayloadError,
 )
-from strongroom.keys import Key, Keyring
+from strongroom.keys.keys import Key, Keyring
 from strongroom.protocols import Reader
-from strongroom.readers import FernetTokenReader
 
 KEYS = [Key(bytes([number]) * 32) for number in range(3)]
 ITEMS = [{"role": "user", "content": "héllo"}, {"n": [2**70, None]}]

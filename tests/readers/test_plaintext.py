@@ -5,16 +5,16 @@ from pathlib import Path
 import pytest
 from cryptography.fernet import Fernet
 
-from strongroom.ciphers import AesGcmCipher
-from strongroom.compressors.zlib import ZlibCompressor
-from strongroom.compressors.zstd import ZstdCompressor
-from strongroom.envelope import build_header, to_text
+from strongroom.codec.ciphers import AesGcmCipher
+from strongroom.codec.compressors.zlib import ZlibCompressor
+from strongroom.codec.compressors.zstd import ZstdCompressor
+from strongroom.codec.readers import PlaintextReader
+from strongroom.codec.serializers.json import JsonSerializer
+from strongroom.codec.serializers.msgpack import MsgpackSerializer
 from strongroom.errors import CodecNotAcceptedError, EnvelopeError, NotJSONError, PayloadError
-from strongroom.keys import Key, Keyring
+from strongroom.format.envelope import build_header, to_text
+from strongroom.keys.keys import Key, Keyring
 from strongroom.protocols import Reader
-from strongroom.readers import PlaintextReader
-from strongroom.serializers.json import JsonSerializer
-from strongroom.serializers.msgpack import MsgpackSerializer
 
 READER = PlaintextReader()
 ITEM = {"role": "user", "content": ["héllo", 2**70, None, "\ud800"]}

@@ -18,9 +18,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from strongroom.codec.serializers import JsonSerializer, MsgpackSerializer, OrjsonSerializer
 from strongroom.errors import EncodeError, NotJSONError, PayloadError
 from strongroom.protocols import Serializer
-from strongroom.serializers import JsonSerializer, MsgpackSerializer, OrjsonSerializer
 
 ALL = [
     pytest.param(JsonSerializer(), id="json"),

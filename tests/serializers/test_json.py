@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from strongroom.serializers import JsonSerializer
+from strongroom.codec.serializers import JsonSerializer
 
 encodable = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),

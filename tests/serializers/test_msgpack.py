@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from strongroom.codec.serializers import MsgpackSerializer
+from strongroom.codec.serializers import msgpack as module
 from strongroom.errors import EncodeError, NotJSONError, PayloadError
-from strongroom.serializers import MsgpackSerializer
-from strongroom.serializers import msgpack as module
 
 SERIALIZER = MsgpackSerializer()
 UTC = dt.UTC

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from strongroom.codec.serializers import OrjsonSerializer
 from strongroom.errors import EncodeError
-from strongroom.serializers import OrjsonSerializer
 
 SERIALIZER = OrjsonSerializer()
 

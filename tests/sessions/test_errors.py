@@ -19,7 +19,7 @@ from strongroom import (
     StrongroomError,
     UnknownKeyError,
 )
-from strongroom.envelope import to_text
+from strongroom.format.envelope import to_text
 
 KEYS, OTHER_KEYS = (Keyring(Key(bytes([number]) * 32)) for number in (1, 2))
 SECRET = "the plaintext of the row"

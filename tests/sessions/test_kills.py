@@ -14,7 +14,7 @@ KEYS = [Key.generate().to_base64()]
 
 # Started from a server that holds the imports, so that a process costs milliseconds.
 PROCESSES = multiprocessing.get_context("forkserver")
-PROCESSES.set_forkserver_preload(["strongroom.session", "aiosqlite", "killed"])
+PROCESSES.set_forkserver_preload(["strongroom.session.session", "aiosqlite", "killed"])
 
 
 def check_whole_batches(items):

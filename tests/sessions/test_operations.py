@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import event
 
 from strongroom import Codec, SQLAlchemySession
-from strongroom.settings import Settings
+from strongroom.session.settings import Settings
 
 
 def said(*texts):

@@ -10,7 +10,7 @@ from strongroom import Key, UnknownKeyError, describe
 from strongroom.maintenance import recode
 
 PROCESSES = multiprocessing.get_context("forkserver")
-PROCESSES.set_forkserver_preload(["strongroom.session", "aiosqlite", "killed"])
+PROCESSES.set_forkserver_preload(["strongroom.session.session", "aiosqlite", "killed"])
 
 pytestmark = pytest.mark.databases("sqlite-file", column_types=("text",))
 

@@ -7,7 +7,7 @@ import pytest
 
 from histories import n
 from strongroom import Codec, EncodeError, JsonSerializer, Key, Keyring
-from strongroom.bound import BoundCodec
+from strongroom.codec.row_codec import BoundCodec
 
 on_sqlite = pytest.mark.databases("sqlite-file", column_types=("text",))
 
@@ -135,6 +135,6 @@ async def test_the_clock_is_looked_at_between_small_parts(database, monkeypatch,
         "decode_many",
         lambda self, rows: sizes.append(sum(map(len, rows))) or decode_many(self, rows),
     )
-    monkeypatch.setattr("strongroom.batches._INLINE_SECONDS", 60)
+    monkeypatch.setattr("strongroom.core.offload._INLINE_SECONDS", 60)
     assert await session.get_items() == items
     assert most / 2 < max(sizes) <= most

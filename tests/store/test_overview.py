@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import event
 
 from strongroom import Codec, FernetCipher, JsonSerializer, Key, Keyring, Ledger
-from strongroom.scan import walk_heads
+from strongroom.store.walk import walk_heads
 
 LONG_AGO = dt.datetime(2001, 2, 3, 4, 5, 6, 789000, tzinfo=dt.UTC)
 SOON = dt.timedelta(hours=1)

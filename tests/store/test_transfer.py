@@ -17,7 +17,7 @@ from strongroom import (
     PayloadError,
     UnknownKeyError,
 )
-from strongroom.jsonlines import dump_item, dump_line, load_line
+from strongroom.store.jsonlines import dump_item, dump_line, load_line
 
 KEYS = Keyring(Key.generate())
 ITEMS = [

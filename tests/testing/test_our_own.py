@@ -28,7 +28,7 @@ from strongroom import (
     ZlibCompressor,
     ZstdCompressor,
 )
-from strongroom.envelope import to_text
+from strongroom.format.envelope import to_text
 from strongroom.testing import (
     CipherSuite,
     CompressorSuite,

@@ -121,7 +121,7 @@ def _ledger(where: Sealed | Ledgered) -> Ledger | None:
 
 
 def _is_cipher(name: str) -> bool:
-    from strongroom import registry
+    from strongroom.codec import registry
 
     return name not in {"encrypted-session", "fernet-token"} and registry.find(name)[0] == "cipher"
 

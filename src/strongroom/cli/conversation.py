@@ -32,7 +32,7 @@ class ShownRow:
 async def rows_of(store: SessionStore, session_id: str, last: int | None) -> list[ShownRow]:
     """Read a session, or its last rows; what does not open becomes a row with an error."""
     from strongroom.errors import StrongroomError
-    from strongroom.scan import Opener, walk, walk_heads
+    from strongroom.store.walk import Opener, walk, walk_heads
 
     if store.ledger is not None:
         # Only a whole history, or the end of one, can be held against its head.

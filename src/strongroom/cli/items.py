@@ -108,6 +108,6 @@ def _without_bulk(item: dict[str, Any]) -> dict[str, Any]:
 
 
 def _json(value: Any) -> str:
-    from strongroom.jsonlines import dump_item
+    from strongroom.store.jsonlines import dump_item
 
     return value if isinstance(value, str) else _pretty(dump_item(value))

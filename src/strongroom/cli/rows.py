@@ -60,7 +60,7 @@ def inspect(
 
 
 async def _inspect(where: Place, session: str) -> list[dict[str, Any]]:
-    from strongroom.scan import walk
+    from strongroom.store.walk import walk
 
     async with opened(where) as store:
         store.check_session_id(session)
@@ -74,7 +74,7 @@ async def _inspect(where: Place, session: str) -> list[dict[str, Any]]:
 
 def _described(stored: str | bytes) -> dict[str, Any]:
     from strongroom import EnvelopeError, describe
-    from strongroom.envelope import is_linked
+    from strongroom.format.envelope import is_linked
 
     length = len(stored.encode("utf-8", "surrogatepass") if isinstance(stored, str) else stored)
     about = {"bytes": length, "linked": is_linked(stored)}

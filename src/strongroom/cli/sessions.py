@@ -101,7 +101,7 @@ def show(
     """
     rows = runs(_read, where, session, last)
     if output.json:
-        from strongroom.jsonlines import dump_item
+        from strongroom.store.jsonlines import dump_item
 
         documents = []
         for row in rows:
@@ -173,7 +173,7 @@ def delete(
 @asynccontextmanager
 async def _opened(where: Ledgered) -> AsyncIterator[SessionStore]:
     """Open a store to delete in it; without its ledger that would break its histories."""
-    from strongroom.sql.tables import has_heads
+    from strongroom.sql.inspection import has_heads
 
     async with opened(where) as store:
         if store.ledger is None and await store.backend.read(has_heads):

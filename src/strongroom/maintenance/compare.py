@@ -8,17 +8,18 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from time import perf_counter
 
-from strongroom import envelope, registry
-from strongroom.codec import Codec
+from strongroom.codec import registry
+from strongroom.codec.codec import Codec
+from strongroom.codec.serializers.orjson import OrjsonSerializer
 from strongroom.errors import ConfigurationError, MissingDependencyError, StrongroomError
-from strongroom.jsonlines import load_line
-from strongroom.keys import Key, Keyring
+from strongroom.format import envelope
+from strongroom.keys.keys import Key, Keyring
 from strongroom.maintenance.progress import Progress
 from strongroom.protocols import Item, Stored
-from strongroom.scan import Opener, walk, walk_heads, walk_sessions
-from strongroom.schema import ColumnType
-from strongroom.serializers.orjson import OrjsonSerializer
-from strongroom.store import SessionStore
+from strongroom.sql.schema import ColumnType
+from strongroom.store.jsonlines import load_line
+from strongroom.store.store import SessionStore
+from strongroom.store.walk import Opener, walk, walk_heads, walk_sessions
 
 _MOST_SESSIONS = 200
 _ROUNDS = 5

@@ -7,21 +7,21 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from strongroom.codec.guards import Outcome
 from strongroom.errors import (
     ConflictError,
     EncodeError,
     HistoryTamperedError,
     StrongroomError,
 )
-from strongroom.jsonlines import dump_item
 from strongroom.maintenance._report import MOST_FAILURES, Failure, Failures
 from strongroom.maintenance.progress import Meter, Progress
 from strongroom.maintenance.verify import verify
-from strongroom.scan import BATCH_BYTES, BATCH_ROWS, Opener, walk, walk_sessions
-from strongroom.sql.many import FIRST_ID, StoredRow, many_of
-from strongroom.stages import Outcome
-from strongroom.store import SessionStore
-from strongroom.transfer import Sink
+from strongroom.sql.dialects.store_registry import FIRST_ID, StoredRow, many_of
+from strongroom.store.jsonlines import dump_item
+from strongroom.store.store import SessionStore
+from strongroom.store.transfer import Sink
+from strongroom.store.walk import BATCH_BYTES, BATCH_ROWS, Opener, walk, walk_sessions
 
 
 @dataclass(frozen=True, kw_only=True)

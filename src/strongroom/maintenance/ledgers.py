@@ -9,26 +9,26 @@ from typing import NamedTuple, TypeVar
 
 from sqlalchemy import Connection
 
-from strongroom import envelope
 from strongroom.errors import (
     ConfigurationError,
     HistoryTamperedError,
     StrongroomError,
     UnknownKeyError,
 )
-from strongroom.history import FIRST_ROW
-from strongroom.keeper import Keeper, Seen
-from strongroom.ledger import BoundLedger, Ledger
-from strongroom.linked import LinkedHistory
-from strongroom.links import NO_UID, Head, LinkedRow, link_size
+from strongroom.format import envelope
+from strongroom.format.ledger import NO_UID, Head, LinkedRow, link_size
+from strongroom.history.head import Keeper, Seen
+from strongroom.history.ledgered import LinkedHistory
+from strongroom.history.plain import FIRST_ROW
+from strongroom.ledger.ledger import BoundLedger, Ledger
 from strongroom.maintenance._report import Failure, Failures
 from strongroom.maintenance.progress import Meter, Progress
 from strongroom.protocols import Stored
-from strongroom.scan import check_prefix, walk_sessions
-from strongroom.sql.base import Database
-from strongroom.sql.heads import Heads, History, MovedOnError
-from strongroom.sql.many import Change
-from strongroom.store import SessionStore
+from strongroom.sql.dialects.base.ledger import Heads, History, MovedOnError
+from strongroom.sql.dialects.base.session import Database
+from strongroom.sql.dialects.store_registry import Change
+from strongroom.store.store import SessionStore
+from strongroom.store.walk import check_prefix, walk_sessions
 
 T = TypeVar("T")
 

@@ -6,9 +6,9 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from strongroom.scan import check_prefix
-from strongroom.sql.many import many_of
-from strongroom.store import SessionStore
+from strongroom.sql.dialects.store_registry import many_of
+from strongroom.store.store import SessionStore
+from strongroom.store.walk import check_prefix
 
 _SECONDS_BETWEEN = 0.1
 

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from strongroom import envelope
+from strongroom.codec.readers import PlaintextReader
 from strongroom.errors import EncodeError, EnvelopeError, StrongroomError
-from strongroom.links import link_key_id
+from strongroom.format import envelope
+from strongroom.format.ledger import link_key_id
 from strongroom.maintenance._report import Failure, Failures, Pace
 from strongroom.maintenance.ledgers import renew_heads
 from strongroom.maintenance.progress import Meter, Progress
 from strongroom.protocols import Reader, Stored
-from strongroom.readers import PlaintextReader
-from strongroom.scan import BATCH_BYTES, Opener, unlinked, walk
-from strongroom.sql.many import Change, Head, StoredRow, many_of
-from strongroom.store import SessionStore
+from strongroom.sql.dialects.store_registry import Change, Head, StoredRow, many_of
+from strongroom.store.store import SessionStore
+from strongroom.store.walk import BATCH_BYTES, Opener, unlinked, walk
 
 _BATCH_ROWS = 200
 

@@ -6,13 +6,13 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
 from strongroom.errors import ConflictError, DecodeError, StrongroomError
-from strongroom.history import History
+from strongroom.history.plain import History
 from strongroom.maintenance._report import Failure, Failures
 from strongroom.maintenance.progress import Meter, Progress
-from strongroom.scan import BATCH_BYTES, BATCH_ROWS, Opener, walk, walk_sessions
-from strongroom.sql.base import Row
-from strongroom.sql.many import many_of
-from strongroom.store import SessionStore
+from strongroom.sql.dialects.base.session import Row
+from strongroom.sql.dialects.store_registry import many_of
+from strongroom.store.store import SessionStore
+from strongroom.store.walk import BATCH_BYTES, BATCH_ROWS, Opener, walk, walk_sessions
 
 
 @dataclass(frozen=True, kw_only=True)

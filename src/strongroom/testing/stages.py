@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from strongroom import registry
-from strongroom.envelope import BUILT_IN, check_name
+from strongroom.codec import registry
+from strongroom.format.envelope import BUILT_IN, check_name
 
 
 class StageSuite:

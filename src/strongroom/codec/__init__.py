@@ -1,0 +1,1 @@
+"""From an item to its row and back, without waiting and without SQL."""

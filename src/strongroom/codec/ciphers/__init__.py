@@ -1,0 +1,6 @@
+"""The ciphers, one file each; both seal rows under subkeys of a keyring's keys."""
+
+from strongroom.codec.ciphers.aesgcm import AesGcmCipher
+from strongroom.codec.ciphers.fernet import FernetCipher
+
+__all__ = ["AesGcmCipher", "FernetCipher"]

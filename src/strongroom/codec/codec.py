@@ -1,0 +1,261 @@
+"""The codec: one serializer, perhaps a compressor, perhaps a cipher, and what else may be read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+from strongroom.codec import registry
+from strongroom.codec.readers import is_encrypted_session, is_fernet_token
+from strongroom.codec.row_codec import BoundCodec, Chain
+from strongroom.errors import ConfigurationError, PayloadError
+from strongroom.format import envelope
+from strongroom.format.ledger import without_link
+from strongroom.keys.keys import Keyring
+from strongroom.protocols import (
+    Cipher,
+    Compressor,
+    Item,
+    Reader,
+    RowInfo,
+    Serializer,
+    Stored,
+)
+
+MAX_SIZE = 64 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Codec:
+    """How items become rows and rows become items again: a frozen value.
+
+    ``accept`` names or holds what else may be read and is never written: ciphers, readers of
+    foreign rows, third-party stages. ``max_size`` bounds, in bytes, what a row decodes to and what
+    may be written. Raises ConfigurationError for stages that do not fit together.
+    """
+
+    serializer: Serializer
+    compressor: Compressor | None = field(default=None, kw_only=True)
+    cipher: Cipher | None = field(default=None, kw_only=True)
+    accept: tuple[Cipher | Reader | Serializer | Compressor | str, ...] = field(
+        default=(), kw_only=True
+    )
+    max_size: int = field(default=MAX_SIZE, kw_only=True)
+    _chain: Chain = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Check the stages, resolve the names in accept and lay the tables for reading."""
+        _check_accept(self.accept)
+        size: object = self.max_size
+        if not isinstance(size, int) or isinstance(size, bool) or size < 1:
+            raise ConfigurationError("max_size is a number of bytes above 0.")
+        accept = tuple(
+            _named(stage, keys=None)[1] if isinstance(stage, str) else stage
+            for stage in self.accept
+        )
+        object.__setattr__(self, "accept", accept)
+        object.__setattr__(self, "_chain", _chain(self))
+
+    @classmethod
+    def parse(
+        cls,
+        spec: str,
+        *,
+        keys: Keyring | None = None,
+        accept: Iterable[Cipher | Reader | Serializer | Compressor | str] = (),
+        max_size: int = MAX_SIZE,
+    ) -> Self:
+        """Build the codec that a spec such as ``"msgpack+zstd+fernet"`` describes.
+
+        ``keys`` is for the ciphers that the spec or ``accept`` name. Raises ConfigurationError for
+        an unknown or misplaced name, a cipher without keys, or keys that nothing uses.
+        """
+        if not isinstance(spec, str):
+            raise ConfigurationError(f"A codec spec is a str, not {type(spec).__name__}.")
+        _check_accept(accept)
+        accept = tuple(accept)
+        kinds, stages = zip(*(_named(name, keys) for name in spec.split("+")), strict=True)
+        if kinds not in _SHAPES:
+            raise ConfigurationError(
+                f"The codec spec {spec!r} is not serializer[+compressor][+cipher], such as "
+                f"'json', 'orjson+fernet' or 'msgpack+zstd+aesgcm'."
+            )
+        accepted = tuple(
+            _named(stage, keys)[1] if isinstance(stage, str) else stage for stage in accept
+        )
+        if keys is not None and not any(_uses_keys(name) for name in (*spec.split("+"), *accept)):
+            raise ConfigurationError(
+                f"The codec {spec!r} has no cipher, so its keys would not be used: name one, as "
+                f"in '{spec}+aesgcm', or leave the keys out."
+            )
+        return cls(**dict(zip(kinds, stages, strict=True)), accept=accepted, max_size=max_size)
+
+    @property
+    def spec(self) -> str:
+        """The names of the stages, joined by ``+``: what ``parse`` takes."""
+        stages = (self.serializer, self.compressor, self.cipher)
+        return "+".join(stage.name for stage in stages if stage is not None)
+
+    @property
+    def header(self) -> bytes:
+        """The header of the rows that this codec writes; empty for bare JSON."""
+        return self._chain.header
+
+    def bind(self, context: str, namespace: str = "") -> BoundCodec:
+        """Return the codec for the rows of one context, which for sessions is the session id."""
+        for text in (context, namespace):
+            if not text.isascii() and any("\ud800" <= mark <= "\udfff" for mark in text):
+                raise ValueError("A context and a namespace are text without lone surrogates.")
+        return BoundCodec(self._chain, context, namespace)
+
+    def encode(self, item: Item, *, context: str, namespace: str = "") -> bytes:
+        """Return the row of an item; raises EncodeError."""
+        return self.bind(context, namespace).encode(item)
+
+    def decode(self, stored: Stored, *, context: str, namespace: str = "") -> Item:
+        """Return the item of a row, in its text form (str) or binary form; raises DecodeError."""
+        return self.bind(context, namespace).decode(stored)
+
+
+_SHAPES = {
+    ("serializer",),
+    ("serializer", "compressor"),
+    ("serializer", "cipher"),
+    ("serializer", "compressor", "cipher"),
+}
+
+
+def describe(stored: Stored) -> RowInfo:
+    """Say without any key how a row was written; raises EnvelopeError for a malformed envelope.
+
+    Of a row that a ledger links, it is what stands behind the link.
+    """
+    stored = without_link(stored)
+    row = envelope.from_text(stored) if isinstance(stored, str) else stored
+    if row is not None and envelope.is_envelope(row):
+        parts = envelope.parse(row)
+        return RowInfo(
+            format="envelope",
+            version=envelope.VERSION,
+            serializer=parts.serializer,
+            compressor=parts.compressor,
+            cipher=parts.cipher,
+            key_id=parts.key_id,
+        )
+    if is_encrypted_session(stored):
+        return RowInfo(format="encrypted-session", cipher="fernet")
+    if is_fernet_token(stored):
+        return RowInfo(format="fernet-token", cipher="fernet")
+    try:
+        registry.built_in("serializer", "json").loads(stored)
+    except PayloadError:
+        return RowInfo(format="unknown")
+    return RowInfo(format="json", serializer="json")
+
+
+def _check_accept(accept: object) -> None:
+    """Refuse a bare string, which would be taken letter by letter."""
+    if isinstance(accept, str) or not isinstance(accept, Iterable):
+        raise ConfigurationError('accept is a tuple, such as accept=("plaintext",).')
+
+
+def _named(name: str, keys: Keyring | None) -> tuple[registry.Kind, Any]:
+    """Return the kind and the stage of a name."""
+    kind, factory = registry.find(name)
+    if kind != "cipher":
+        return kind, factory()
+    if keys is None:
+        raise ConfigurationError(
+            f"The cipher {name!r} needs keys: pass keys=Keyring(…) with the spec "
+            f"(Codec.parse takes them for the names in accept too)."
+        )
+    return kind, factory(keys)
+
+
+def _uses_keys(stage: object) -> bool:
+    return isinstance(stage, str) and registry.find(stage)[0] == "cipher"
+
+
+def _chain(codec: Codec) -> Chain:
+    """Check the stages and lay the tables that reading and writing look them up in."""
+    tables: dict[str, dict[str, Any]] = {
+        kind: {} for kind in ("serializer", "compressor", "cipher", "reader")
+    }
+    own: tuple[tuple[str, object, type[Any]], ...] = (
+        ("serializer", codec.serializer, Serializer),
+        ("compressor", codec.compressor, Compressor),
+        ("cipher", codec.cipher, Cipher),
+    )
+    for kind, stage, protocol in own:
+        if stage is None and kind != "serializer":
+            continue
+        if not isinstance(stage, protocol):
+            raise ConfigurationError(
+                f"A codec's {kind} has to be one, and {type(stage).__name__} is not: a spec is "
+                f"read by Codec.parse."
+            )
+        _add(tables, kind, stage)
+    for accepted in codec.accept:
+        _add(tables, _kind(accepted), accepted)
+    header = envelope.build_header(
+        codec.serializer.name,
+        codec.compressor.name if codec.compressor else None,
+        codec.cipher.name if codec.cipher else None,
+        getattr(codec.cipher, "key_id", None),
+    )
+    plaintext = tables["reader"].pop("plaintext", None)
+    return Chain(
+        serializer=codec.serializer,
+        compressor=codec.compressor,
+        cipher=codec.cipher,
+        max_size=codec.max_size,
+        header=b"" if header == _BARE else header,
+        serializers=tables["serializer"],
+        compressors=tables["compressor"],
+        ciphers=tables["cipher"],
+        readers=tuple(tables["reader"].values()),
+        plaintext=None
+        if codec.cipher is None
+        else (plaintext.matches if plaintext is not None else _nothing),
+    )
+
+
+_BARE = envelope.build_header("json")
+
+
+def _kind(stage: object) -> registry.Kind:
+    """Tell what an object in accept is."""
+    if isinstance(stage, Cipher):
+        return "cipher"
+    if isinstance(stage, Reader):
+        return "reader"
+    if isinstance(stage, Compressor):
+        return "compressor"
+    if isinstance(stage, Serializer):
+        return "serializer"
+    raise ConfigurationError(
+        f"accept takes ciphers, readers, serializers, compressors and their names, not "
+        f"{type(stage).__name__}."
+    )
+
+
+def _add(tables: dict[str, dict[str, Any]], kind: Any, stage: Any) -> None:
+    """Enter a stage under the name that rows use for it."""
+    envelope.check_name(stage.name)
+    taken = stage.name in envelope.BUILT_IN and kind != "reader"
+    if taken and not registry.is_built_in(kind, stage):
+        raise ConfigurationError(
+            f"The {kind} {type(stage).__name__} bears the name {stage.name!r}, which is that of a "
+            f"built-in one: rename it, or its rows could not be told from those."
+        )
+    name = envelope.wire_name(stage.name) if kind == "serializer" else stage.name
+    present = tables[kind].setdefault(name, stage)
+    if present is not stage and present != stage and kind in {"cipher", "reader"}:
+        raise ConfigurationError(
+            f"The codec has the {kind} {name!r} twice: put all keys into one keyring."
+        )
+
+
+def _nothing(stored: Stored) -> bool:
+    return False

@@ -1,0 +1,55 @@
+"""JSON by the standard library: the reference that the other serializers are held against."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from strongroom.codec.serializers._plain import refusal
+from strongroom.errors import NotJSONError, PayloadError
+
+if TYPE_CHECKING:
+    from strongroom.protocols import Item
+
+# What json.dumps would build anew on every call. An encoder holds no state between calls.
+_ASCII = json.JSONEncoder(ensure_ascii=True, separators=(",", ":"))
+_UNICODE = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class JsonSerializer:
+    """Compact JSON, byte for byte what ``json.dumps(item, separators=(",", ":"))`` writes.
+
+    Without ``ensure_ascii`` the text is UTF-8; an item that holds a lone surrogate cannot be, and
+    is written in ASCII.
+    """
+
+    name: ClassVar[str] = "json"
+    ensure_ascii: bool = True
+
+    def dumps(self, item: Item, /) -> bytes:
+        """Serialize; raises EncodeError with the path of what json refuses."""
+        encoders = (_ASCII,) if self.ensure_ascii else (_UNICODE, _ASCII)
+        for encoder in encoders:
+            try:
+                return encoder.encode(item).encode()
+            except UnicodeEncodeError:  # it holds the text, so nothing may be raised in here
+                continue
+            except (TypeError, ValueError, RecursionError):
+                break
+        raise refusal(item)
+
+    def loads(self, data: bytes | str, /) -> Item:
+        """Parse one JSON text; raises NotJSONError, or PayloadError for depth and digits."""
+        try:
+            return json.loads(data if isinstance(data, str) else str(data, "utf-8"))
+        except json.JSONDecodeError as error:
+            fault: PayloadError = NotJSONError(f"not JSON text (character {error.pos})")
+        except UnicodeDecodeError as error:
+            fault = NotJSONError(f"not JSON text: not UTF-8 (byte {error.start})")
+        except RecursionError:
+            fault = PayloadError("the JSON text is nested too deeply")
+        except ValueError:
+            fault = PayloadError("an integer in the JSON text has too many digits")
+        raise fault  # out here, so that it has no context: those errors hold the document

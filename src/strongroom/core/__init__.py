@@ -1,0 +1,1 @@
+"""Shared by sessions and stores; internal."""

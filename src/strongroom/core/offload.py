@@ -1,0 +1,82 @@
+"""Encoding and decoding of batches that may take long, while the event loop goes on."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from time import perf_counter
+
+from strongroom.codec.guards import Outcome
+from strongroom.codec.row_codec import BoundCodec
+from strongroom.format.parts import parts
+from strongroom.protocols import Item, Stored
+
+_INLINE_SECONDS = 0.01
+"""How long the event loop waits for a batch before the rest of it goes to a thread."""
+
+_INLINE_BYTES = 64 * 1024
+"""How much is decoded between two looks at the clock."""
+
+_INFLATING_BYTES = 4 * 1024
+"""The same, of rows that are compressed."""
+
+_LARGE_BYTES = 256 * 1024
+"""How large a value is that goes to a thread at once."""
+
+_THREAD_BYTES = 1024 * 1024
+"""How much a thread decodes in one call, which may hold the interpreter's lock."""
+
+
+async def encode(encode_one: Callable[[Item], Stored], items: Iterable[Item]) -> list[Stored]:
+    """Return the values of a batch; raises EncodeError."""
+    values: list[Stored] = []
+    until = perf_counter() + _INLINE_SECONDS
+    pending = iter(items)
+    for item in pending:
+        if perf_counter() > until or _is_large(item):
+            rest = [item, *pending]
+            return values + await asyncio.to_thread(_encode_all, encode_one, rest)
+        values.append(encode_one(item))
+    return values
+
+
+def _encode_all(encode_one: Callable[[Item], Stored], items: Sequence[Item]) -> list[Stored]:
+    return [encode_one(item) for item in items]
+
+
+async def decode(bound: BoundCodec, stored: Sequence[Stored]) -> list[Outcome]:
+    """Return what the rows of one session came to."""
+    most = _INFLATING_BYTES if bound.inflates else _INLINE_BYTES
+    if sum(map(len, stored)) <= most:
+        return bound.decode_many(stored)
+    outcomes: list[Outcome] = []
+    until = perf_counter() + _INLINE_SECONDS
+    for part in parts(stored, most):
+        if perf_counter() > until or len(part[0]) > _LARGE_BYTES:
+            rest = stored[len(outcomes) :]
+            return outcomes + await asyncio.to_thread(_decode_all, bound, rest)
+        outcomes += bound.decode_many(part)
+    return outcomes
+
+
+def _decode_all(bound: BoundCodec, stored: Sequence[Stored]) -> list[Outcome]:
+    outcomes: list[Outcome] = []
+    for part in parts(stored, _THREAD_BYTES):
+        outcomes += bound.decode_many(part)
+    return outcomes
+
+
+def _is_large(item: Item, depth: int = 3) -> bool:
+    """Tell an item with a long text, as far as can be told in a microsecond."""
+    kind = type(item)
+    if kind is str or kind is bytes:
+        return len(item) > _LARGE_BYTES
+    if not depth or (kind is not dict and kind is not list):
+        return False
+    for part in item.values() if kind is dict else item:
+        if type(part) is str:
+            if len(part) > _LARGE_BYTES:
+                return True
+        elif _is_large(part, depth - 1):
+            return True
+    return False

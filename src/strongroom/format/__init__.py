@@ -1,0 +1,1 @@
+"""Bytes only: rows, and the links and heads of a ledger."""

@@ -1,0 +1,1 @@
+"""Verification of links and heads, and the witness."""

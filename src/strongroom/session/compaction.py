@@ -1,0 +1,68 @@
+"""Replacing the end of a history by a summary of it, as openai-agents' compaction asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from strongroom.errors import DecodeError
+from strongroom.protocols import Item
+
+if TYPE_CHECKING:
+    from strongroom.session.session import SQLAlchemySession
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The latest items of a session, and a way to replace them while they are the latest.
+
+    ``complete`` says that there are no earlier ones. ``replace_suffix(start, output)`` puts
+    ``output`` in the place of ``items[start:]``, all or nothing, and returns False if the end of
+    the history is no longer what the snapshot holds.
+    """
+
+    items: list[Item]
+    complete: bool
+    replace_suffix: Callable[[int, list[Item]], Awaitable[bool]]
+
+
+async def take_snapshot(
+    session: SQLAlchemySession, limit: int, prune_prefix: Callable[[Item], bool] | None
+) -> Snapshot | None:
+    """Read the latest ``limit`` items; None if one of them cannot be read."""
+    history = session._history
+    fetched = await history.last(limit + 1)
+    rows = fetched[-limit:] if limit else []
+    items = await session._conversion.outcomes(rows)
+    if any(isinstance(item, DecodeError) for item in items):
+        return None
+
+    async def replace_suffix(start: int, output: list[Item]) -> bool:
+        expected = rows[start:]
+        if not expected:
+            return False
+        values = await session._conversion.values(output)
+        doomed = {row_id for row_id, _ in expected}
+        if prune_prefix is not None:
+            doomed |= await _prunable(session, expected[0][0], max(limit, 1), prune_prefix)
+        return await history.splice(expected, doomed, values)
+
+    return Snapshot(items, len(fetched) <= limit, replace_suffix)
+
+
+async def _prunable(
+    session: SQLAlchemySession, end: int, batch: int, prune: Callable[[Item], bool]
+) -> set[int]:
+    """Return the ids of the readable items at the very beginning that may be dropped."""
+    doomed: set[int] = set()
+    async for rows in session._history.batches(batch):
+        earlier = [row for row in rows if row[0] < end]
+        outcomes = await session._conversion.outcomes(earlier)
+        for (row_id, _), item in zip(earlier, outcomes, strict=True):
+            if isinstance(item, DecodeError) or not prune(item):
+                return doomed
+            doomed.add(row_id)
+        if len(earlier) < len(rows):
+            break
+    return doomed
