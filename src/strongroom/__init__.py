@@ -65,8 +65,8 @@ _HOMES = {
     "HistoryTamperedError": "strongroom.errors",
     "Item": "strongroom.protocols",
     "JsonSerializer": "strongroom.codec.serializers.json",
-    "Key": "strongroom.keys.keys",
-    "Keyring": "strongroom.keys.keys",
+    "Key": "strongroom.keys.key",
+    "Keyring": "strongroom.keys.keyring",
     "Ledger": "strongroom.ledger.ledger",
     "MissingDependencyError": "strongroom.errors",
     "MsgpackSerializer": "strongroom.codec.serializers.msgpack",
@@ -118,7 +118,8 @@ if typing.TYPE_CHECKING:
         UnknownKeyError,
         WitnessError,
     )
-    from strongroom.keys.keys import Key, Keyring
+    from strongroom.keys.key import Key
+    from strongroom.keys.keyring import Keyring
     from strongroom.ledger.file_witness import FileWitness
     from strongroom.ledger.ledger import Ledger
     from strongroom.protocols import (

@@ -12,7 +12,7 @@ from strongroom.codec.row_codec import BoundCodec, Chain
 from strongroom.errors import ConfigurationError, PayloadError
 from strongroom.format import envelope
 from strongroom.format.ledger import without_link
-from strongroom.keys.keys import Keyring
+from strongroom.keys.keyring import Keyring
 from strongroom.protocols import (
     Cipher,
     Compressor,

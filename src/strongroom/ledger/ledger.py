@@ -36,7 +36,7 @@ from strongroom.format.ledger import (
     records,
     to_bytes,
 )
-from strongroom.keys.keys import Keyring
+from strongroom.keys.keyring import Keyring
 from strongroom.protocols import Stored, Witness
 
 _INFO = b"strongroom ledger v1"

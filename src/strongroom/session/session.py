@@ -12,7 +12,7 @@ from strongroom.codec.codec import Codec
 from strongroom.codec.row_codec import BoundCodec
 from strongroom.errors import DecodeError
 from strongroom.history.plain import OPTIMISTIC_TRIES, PlainHistory
-from strongroom.keys.keys import Keyring
+from strongroom.keys.keyring import Keyring
 from strongroom.ledger.ledger import Ledger
 from strongroom.protocols import Item
 from strongroom.session.compaction import Snapshot, take_snapshot

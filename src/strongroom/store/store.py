@@ -17,7 +17,7 @@ from strongroom.core import offload
 from strongroom.errors import ConfigurationError, DecodeError, NotJSONError, RowLeftOutError
 from strongroom.history.ledgered import LinkedHistory
 from strongroom.history.plain import History, PlainHistory
-from strongroom.keys.keys import Keyring
+from strongroom.keys.keyring import Keyring
 from strongroom.ledger.ledger import Ledger
 from strongroom.protocols import Item, Stored
 from strongroom.sql.engine import make_engine
