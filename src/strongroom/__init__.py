@@ -86,7 +86,7 @@ _HOMES = {
     "WitnessError": "strongroom.errors",
     "ZlibCompressor": "strongroom.codec.compressors.zlib",
     "ZstdCompressor": "strongroom.codec.compressors.zstd",
-    "describe": "strongroom.codec.codec",
+    "describe": "strongroom.codec.describe",
 }
 """The module of each public name."""
 
@@ -95,9 +95,10 @@ _HOMES = {
 if typing.TYPE_CHECKING:
     from strongroom.codec.ciphers.aesgcm import AesGcmCipher
     from strongroom.codec.ciphers.fernet import FernetCipher
-    from strongroom.codec.codec import Codec, describe
+    from strongroom.codec.codec import Codec
     from strongroom.codec.compressors.zlib import ZlibCompressor
     from strongroom.codec.compressors.zstd import ZstdCompressor
+    from strongroom.codec.describe import describe
     from strongroom.codec.readers import FernetTokenReader, OpenAIEncryptedReader, PlaintextReader
     from strongroom.codec.serializers.json import JsonSerializer
     from strongroom.codec.serializers.msgpack import MsgpackSerializer

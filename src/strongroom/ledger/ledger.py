@@ -36,6 +36,7 @@ from strongroom.format.ledger import (
     records,
     to_bytes,
 )
+from strongroom.format.text import to_text
 from strongroom.keys.keyring import Keyring
 from strongroom.protocols import Stored, Witness
 
@@ -138,7 +139,7 @@ class BoundLedger:
     def _linked(self, link: Link, value: Stored) -> Stored:
         raw = LINK.pack(LINK_MAGIC, *link)
         raw += self._mac(link.key_id, b"\1" + raw + to_bytes(value))
-        return envelope.to_text(raw) + value if isinstance(value, str) else raw + value
+        return to_text(raw) + value if isinstance(value, str) else raw + value
 
     # Verifying ----------------------------------------------------------------------------------
 
