@@ -11,7 +11,7 @@ from strongroom.codec.guards import Outcome
 from strongroom.codec.row_codec import RowCodec
 from strongroom.errors import EnvelopeError, StrongroomError
 from strongroom.format.ledger import without_link
-from strongroom.ledger.ledger import BoundLedger
+from strongroom.ledger.session_ledger import SessionLedger
 from strongroom.protocols import Item, Stored
 from strongroom.sql.dialects.store_registry import FIRST_ID, Head, SessionRow, StoredRow, many_of
 
@@ -137,7 +137,7 @@ class Opener:
         self._store = store
         self._session_id: str | None = None
         self._bound = store.bind("")
-        self._ledger: BoundLedger | None = None
+        self._ledger: SessionLedger | None = None
 
     def bound(self, session_id: str) -> RowCodec:
         """Return the codec for a session's rows."""
@@ -179,7 +179,7 @@ class Opener:
         return outcomes
 
     @staticmethod
-    def _open_linked(bound: RowCodec, ledger: BoundLedger, row: StoredRow) -> Outcome:
+    def _open_linked(bound: RowCodec, ledger: SessionLedger, row: StoredRow) -> Outcome:
         try:
             return bound.decode(ledger.open_value(row.value, row.row_id)[1])
         except StrongroomError as error:
