@@ -95,13 +95,7 @@ def build(
         _add(tables, kind, stage)
     for accepted in accept:
         _add(tables, _kind(accepted), accepted)
-    header = envelope.build_header(
-        serializer.name,
-        compressor.name if compressor else None,
-        cipher.name if cipher else None,
-        getattr(cipher, "key_id", None),
-    )
-    header = b"" if header == _BARE else header
+    header = _header_of(serializer, compressor, cipher)
     plaintext = tables["reader"].pop("plaintext", None)
     readers = tuple(tables["reader"].values())
     looks_at_each = cipher is not None or bool(readers)
@@ -121,6 +115,19 @@ def build(
         if looks_at_each
         else loads_many_of(_stage(tables["serializer"], "serializer", "json")),
     )
+
+
+def _header_of(
+    serializer: Serializer, compressor: Compressor | None, cipher: Cipher | None
+) -> bytes:
+    """Return the header of the rows that these stages write; empty for bare JSON."""
+    header = envelope.build_header(
+        serializer.name,
+        compressor.name if compressor else None,
+        cipher.name if cipher else None,
+        getattr(cipher, "key_id", None),
+    )
+    return b"" if header == _BARE else header
 
 
 def loads_many_of(serializer: Serializer) -> BulkLoads | None:
