@@ -20,7 +20,8 @@ from strongroom.format.ledger import NO_UID, Head, LinkedRow, link_size
 from strongroom.history.head import Keeper, Seen
 from strongroom.history.ledgered import LinkedHistory
 from strongroom.history.plain import FIRST_ROW
-from strongroom.ledger.ledger import BoundLedger, Ledger
+from strongroom.ledger.ledger import Ledger
+from strongroom.ledger.session_ledger import SessionLedger
 from strongroom.maintenance._report import Failure, Failures
 from strongroom.maintenance.progress import Meter, Progress
 from strongroom.protocols import Stored
@@ -162,7 +163,7 @@ class _Session:
     def __init__(self, store: SessionStore, ledger: Ledger, session_id: str) -> None:
         self._store = store
         self._session_id = session_id
-        self._ledger: BoundLedger = ledger.bind(session_id, store.namespace)
+        self._ledger: SessionLedger = ledger.bind(session_id, store.namespace)
         self._keeper = Keeper(store.backend, session_id, self._ledger, ledger.witness)
 
     async def adopt(self) -> int | None:
