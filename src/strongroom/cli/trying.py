@@ -46,13 +46,13 @@ def compare(
       strongroom compare --file items.jsonl --stored-as binary
     """
     from strongroom.maintenance.compare import compare as compare_codecs
-    from strongroom.maintenance.compare import read_lines
+    from strongroom.maintenance.sample import read_items
 
     if file is None:
         items = runs(_sample, where, rows, prefix)
     else:
         with file.open(encoding="utf-8") as lines:
-            items = read_lines(lines, rows)
+            items = read_items(lines, rows)
     column = stored_as or where.column_type
     with progress("codecs") as draw:
         report = compare_codecs(items, column_type=column.value, progress=draw)
@@ -99,7 +99,7 @@ def _print(group: list[Any], heading: str) -> None:
 
 
 async def _sample(where: Sealed, rows: int, prefix: str | None) -> list[Any]:
-    from strongroom.maintenance.compare import sample
+    from strongroom.maintenance.sample import sample_items
 
     async with opened(where) as store:
-        return await sample(store, rows, prefix=prefix)
+        return await sample_items(store, rows, prefix=prefix)
