@@ -81,7 +81,7 @@ async def _adopt_session(linker: SessionLinker) -> int | None:
         return None
     if not rows:
         return 0
-    if await linker.seen() is not None:
+    if await linker.keeper.seen() is not None:
         linker.ledger.refuse("it has no head, and the witness has seen one")
     found = await linker.link_first()
     return None if found is None else found.head.count

@@ -48,17 +48,14 @@ class SessionLinker:
         self.ledger: BoundLedger = ledger.bind(session_id, store.namespace)
         self._store = store
         self._session_id = session_id
-        self._keeper = Keeper(store.backend, session_id, self.ledger, ledger.witness)
+        self.keeper = Keeper(store.backend, session_id, self.ledger, ledger.witness)
 
     async def newest(self) -> History:
         """Return the head and the newest row as they are stored, unverified."""
-        return await self._store.backend.read(
-            lambda db, conn: self._heads(db).last(conn, self._session_id, 1)
+        backend = self._store.backend
+        return await backend.read(
+            lambda db, conn: backend.head_statements(db).last(conn, self._session_id, 1)
         )
-
-    async def seen(self) -> Seen:
-        """Return the head that the witness has seen, None if there is none."""
-        return await self._keeper.seen()
 
     async def link_first(self) -> Linked | None:
         """Link a session that has no head; returns None if it has one meanwhile.
@@ -67,7 +64,7 @@ class SessionLinker:
         """
         found = await self._write(self._link_first)
         if found is not None:
-            await self._keeper.advance(found.head, committed=True)
+            await self.keeper.advance(found.head, committed=True)
         return found
 
     async def link_again(self, seen: Seen) -> Linked:
@@ -77,7 +74,7 @@ class SessionLinker:
             return self._link_again(heads, conn, seen)
 
         found = await self._write(link)
-        await self._keeper.advance(found.head, committed=True)
+        await self.keeper.advance(found.head, committed=True)
         return found
 
     def _link_first(self, heads: Heads, conn: Connection) -> Linked | None:
@@ -140,17 +137,15 @@ class SessionLinker:
 
     async def _write(self, operation: Callable[[Heads, Connection], T]) -> T:
         """Run a transaction, again if a row that it was to rewrite was locked or changed."""
+        backend = self._store.backend
 
         def run(database: Database, conn: Connection) -> T:
-            return operation(self._heads(database), conn)
+            return operation(backend.head_statements(database), conn)
 
-        restarts = self._store.backend.restarts()
+        restarts = backend.restarts()
         while True:
             try:
-                return await self._store.backend.write(run, single=False)
+                return await backend.write(run, single=False)
             except MovedOnError:
                 restarts.check()
                 await asyncio.sleep(0.05)
-
-    def _heads(self, database: Database) -> Heads:
-        return self._store.backend.head_statements(database)

@@ -36,7 +36,7 @@ async def reset(store: SessionStore, session_id: str) -> ResetReport:
     store.check_session_id(session_id)
     linker = SessionLinker(store, ledger_of(store), session_id)
     problem = await _problem(store, session_id)
-    seen = await linker.seen()
+    seen = await linker.keeper.seen()
     if problem is None and seen is None and await linker.newest() == (None, []):
         raise ValueError("There is no session of this id.")
     found = await linker.link_again(seen)
