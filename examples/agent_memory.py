@@ -160,12 +160,12 @@ def run(db: Path, codec: str, *, encrypted: bool) -> None:
     # The second process is told where the file is; it finds the keys in the key file.
     command = [sys.executable, __file__, "--codec", codec, "--db", str(db), "--continue"]
     subprocess.run(command, check=True)
-    demo.headline("What was said, and the row of the file that holds it")
+    demo.headline("Each item, and the row of the file that holds it")
     asyncio.run(show_memory(db, codec, keys))
     if keys is None:
         demo.note("This codec has no cipher: whoever has the file has the conversation.")
         return
-    demo.headline("What encryption promises")
+    demo.headline("The promises of encryption")
     asyncio.run(try_to_cheat(db, codec, keys))
     asyncio.run(rotate_key(db, codec, key_file))
 

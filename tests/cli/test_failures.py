@@ -1,4 +1,4 @@
-"""What goes wrong is told in a line or two, with an exit code, and without a secret."""
+"""A failure is told in a line or two, with an exit code, and without a secret."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is printed: tables, notes, questions and JSON."""
+"""Print tables, notes, questions and JSON."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a failure tells the user: a line or two that say what to do, and an exit code."""
+"""Explain a failure to the user: a line or two that say what to do, and an exit code."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _OPTIONS = {
     "Pass create=True": "Make it with mkdir",
     "ledger=Ledger(…)": "--ledger-key-file",
 }
-"""What the library's messages call the options of the command line."""
+"""The options of the command line, by the Python arguments that the library's messages name."""
 _CHECK = "Check the URL and the server."
 AGAIN_MESSAGE = (
     "The same command may be run again: what was committed stays, and it goes on from there."

@@ -1,4 +1,4 @@
-"""What an item of a conversation says, and who says it."""
+"""Describe an item of a conversation: who speaks, and the text."""
 
 from __future__ import annotations
 

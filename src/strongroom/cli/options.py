@@ -121,7 +121,7 @@ class CodecOptions(KeyOptions, TableOptions):
         list[str] | None,
         typer.Option(
             metavar="NAME",
-            help="What else may be read: plaintext, fernet, aesgcm, fernet-token (its keys in "
+            help="Read this form too: plaintext, fernet, aesgcm, fernet-token (its keys in "
             "STRONGROOM_FERNET_KEYS, else those of --key-file), or encrypted-session (its "
             "master key in STRONGROOM_MASTER_KEY, and --ttl). Repeat it for several.",
         ),

@@ -30,7 +30,7 @@ class Step(Protocol):
 
     @property
     def stage(self) -> str:
-        """What is being done."""
+        """The name of this part of the work."""
 
 
 @contextmanager

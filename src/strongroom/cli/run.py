@@ -32,7 +32,7 @@ def run(arguments: Sequence[str]) -> int:
         code: Any = app(list(arguments), prog_name="strongroom", standalone_mode=False)
         sys.stdout.flush()
     except BrokenPipeError:
-        # What reads our output has enough.
+        # The reader of our output, such as head, has closed it.
         _drop_output()
         return PROBLEMS
     except BaseException as error:  # noqa: BLE001 - whatever it is, it is told in a line or two

@@ -28,7 +28,7 @@ class AdoptReport:
 
     @property
     def ok(self) -> bool:
-        """Whether every session has a ledger now."""
+        """Return whether every session has a ledger now."""
         return not self.failed
 
 
@@ -40,7 +40,7 @@ async def adopt(
 ) -> AdoptReport:
     """Link the rows of the sessions that have no ledger yet, as they stand.
 
-    This is trust on first use: what was changed before, nobody will notice. A session is linked in
+    This is trust on first use: earlier changes go unnoticed. A session is linked in
     one transaction that keeps its writers out, or not at all, and one that has a head is left
     alone, so it may be killed and run again. Sessions that have linked rows and no head, or that
     the witness knows, are failures: ``reset`` is for those. Every writer has to have the ledger.

@@ -23,9 +23,9 @@ _BASELINE = "json"
 
 @dataclass(frozen=True, kw_only=True)
 class CodecFigures:
-    """What a codec makes of the items; ``encode_us`` and ``decode_us`` are microseconds an item.
+    """The size and the speed of a codec; ``encode_us`` and ``decode_us`` are microseconds an item.
 
-    ``bytes`` is what the column holds for all of them, and ``ratio`` that against bare JSON.
+    ``bytes`` is the size of all items as stored, ``ratio`` that size over the one of bare JSON.
     """
 
     spec: str

@@ -18,7 +18,7 @@ from strongroom.store.walk import BATCH_BYTES, BATCH_ROWS, Opener, walk, walk_se
 
 @dataclass(frozen=True, kw_only=True)
 class CopyReport:
-    """What was copied, and how the stores compare.
+    """Counts the rows that were copied, and says how the stores compare.
 
     ``copied`` counts the rows that this run wrote, ``rows`` and ``sessions`` what was compared.
     ``failures`` lists the first 1,000 of the ``failed`` rows that could not be copied; the rows
@@ -36,7 +36,7 @@ class CopyReport:
 
     @property
     def ok(self) -> bool:
-        """Whether every session of the source is the same in the target."""
+        """Return whether every session of the source is the same in the target."""
         return not self.failed and not self.mismatched
 
 

@@ -33,7 +33,7 @@ def ledger_of(store: SessionStore) -> Ledger:
 
 
 class Linked(NamedTuple):
-    """What linking came to: the new head, and how many rows were of which kind before."""
+    """The new head, and how many rows were of which kind before."""
 
     head: Head
     linked: int

@@ -23,7 +23,7 @@ _BATCH_ROWS = 200
 
 @dataclass(frozen=True, kw_only=True)
 class RecodeReport:
-    """What was rewritten, and what could not be.
+    """Counts the rows that were rewritten, and those that could not be.
 
     ``rows`` is how many rows the last pass saw, ``recoded`` how many were rewritten in all
     passes; in a dry run, how many would be. ``failures`` lists the first 1,000 of the ``failed``
@@ -39,7 +39,7 @@ class RecodeReport:
 
     @property
     def ok(self) -> bool:
-        """Whether no row was left behind."""
+        """Return whether no row was left behind."""
         return not self.failed
 
 

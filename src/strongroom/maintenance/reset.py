@@ -11,9 +11,9 @@ from strongroom.store.store import SessionStore
 
 @dataclass(frozen=True, kw_only=True)
 class ResetReport:
-    """What a session was found to be, before its rows were linked anew as they stood.
+    """The state of a session before its rows were linked anew as they stood.
 
-    ``problem`` is what reading it refused, None if the history was whole. ``linked`` rows had a
+    ``problem`` says why it could not be read, None if the history was whole. ``linked`` rows had a
     link of their own value, ``altered`` ones another link, ``unlinked`` ones none. ``version`` is
     that of the new head.
     """

@@ -30,7 +30,7 @@ class VerifyReport:
 
     @property
     def ok(self) -> bool:
-        """Whether every row opened."""
+        """Return whether every row opened."""
         return not self.failed
 
 

@@ -26,9 +26,10 @@ def copy(
 ) -> None:
     r"""Copy a store to another database, table, column type or codec, and compare the two.
 
-    What --to-… does not say is as in the source. Missing tables are made. Sessions that the target
-    has already must begin as the source's do, so the same command goes on where it was
-    interrupted. Writers of the source may go on; the last run is for a source at rest.
+    The target is like the source in everything that no --to-… option names. Missing tables are
+    made. Sessions that the target has already must begin as the source's do, so the same command
+    goes on where it was interrupted. Writers of the source may go on; the last run is for a source
+    at rest.
 
     \b
     Examples:

@@ -35,7 +35,7 @@ def delete(
 ) -> None:
     r"""Delete sessions with all their items: those named, or those not used for some time.
 
-    It asks first. What is deleted is gone; the database may keep its bytes for a while (see
+    It asks first. Deleted items are gone; the database may keep their bytes for a while (see
     docs/operations.md). No key is needed but a ledger's, which records that the session is empty.
 
     \b

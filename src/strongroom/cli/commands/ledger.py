@@ -22,7 +22,7 @@ def adopt(
 ) -> None:
     r"""Turn the ledger on: link the rows of sessions that have none yet, as they stand.
 
-    What was changed before, nobody will notice. Every writer has to have the ledger's keys before,
+    Earlier changes go unnoticed. Every writer has to have the ledger's keys before,
     or it breaks the history that it writes to. Interrupt it whenever you like; the same command
     goes on.
 
