@@ -115,6 +115,7 @@ OPERATIONS = {
 }
 
 
+@pytest.mark.no_tables
 async def test_events_see_every_statement(database):
     engine = database.engine()
     seen = []

@@ -21,6 +21,8 @@ from strongroom import (
 )
 from strongroom.envelope import to_text
 
+pytestmark = pytest.mark.partitioned
+
 KEYS, OTHER_KEYS = (Keyring(Key(bytes([number]) * 32)) for number in (1, 2))
 SECRET = "the plaintext of the row"
 
