@@ -29,6 +29,7 @@ MARKERS = (
     "databases(*names, column_types=('text', 'binary')): run on these databases only",
     "partitioned: where it runs on PostgreSQL, run on partitioned tables too; False: do not",
     "no_tables: begin with a database that has no tables",
+    "representatives(*names, **values): only these values, on all but SQLite files or on these",
     "slow: not in the fast tier",
     "smoke: a short test of each database, for other Pythons and the oldest dependencies",
 )
@@ -92,8 +93,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def _is_left_out(item: pytest.Item) -> bool:
     if tiers.current() == "fast" and item.get_closest_marker("slow"):
         return True
-    parameters = getattr(item, "callspec", None)
-    return parameters is not None and parameters.params.get("database") == NONE_IN_THIS_TIER
+    parameters = item.callspec.params if hasattr(item, "callspec") else {}
+    database = parameters.get("database", NONE_IN_THIS_TIER)
+    if database == NONE_IN_THIS_TIER:
+        return "database" in parameters
+    return any(
+        parameters[name] not in values
+        for marker in item.iter_markers("representatives")
+        if (database[0] in marker.args if marker.args else database[0] != "sqlite-file")
+        for name, values in marker.kwargs.items()
+    )
 
 
 @pytest.fixture
