@@ -11,7 +11,7 @@ _JOINERS = {"\u200c", "\u200d"}  # scripts and emoji need them
 _HIDDEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 
 
-def safe(text: str, *, lines: bool = False) -> str:
+def printable(text: str, *, lines: bool = False) -> str:
     """Return a text without anything that a terminal obeys or does not show.
 
     Control characters, those that turn the direction of writing, invisible ones and lone
@@ -50,7 +50,7 @@ def _encodable(value: object) -> str:
     raise TypeError(type(value).__name__)
 
 
-def size(count: int | None) -> str:
+def format_size(count: int | None) -> str:
     """Return a number of bytes, as in ``12.3 KB``."""
     if count is None:
         return ""
@@ -64,12 +64,12 @@ def size(count: int | None) -> str:
     return f"{value / 1000:.1f} TB"
 
 
-def moment(time: dt.datetime | None) -> str:
+def format_time(time: dt.datetime | None) -> str:
     """Return a time in UTC, to the second."""
     return "" if time is None else time.strftime("%Y-%m-%d %H:%M:%S")
 
 
-def number(count: int, noun: str = "") -> str:
+def format_count(count: int, noun: str = "") -> str:
     """Return a count with its noun, as in ``1,234 rows``."""
     text = f"{count:,}"
     if not noun:

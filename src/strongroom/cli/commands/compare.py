@@ -7,17 +7,17 @@ from typing import Annotated, Any
 
 import typer
 
-from strongroom.cli.connect import opened, runs
-from strongroom.cli.console import dump, note, say, table
-from strongroom.cli.options import ColumnType, Prefix, Report, Sealed
-from strongroom.cli.plain import number, size
+from strongroom.cli.console import note, print_json, print_table, say
+from strongroom.cli.formatting import format_count, format_size
+from strongroom.cli.open_store import open_store, run_async
+from strongroom.cli.options import CodecOptions, ColumnType, Prefix, ReportOptions
 from strongroom.cli.progress import progress
 
 _BEST = "* "
 
 
 def compare(
-    output: Report,
+    output: ReportOptions,
     file: Annotated[
         Path | None,
         typer.Option(
@@ -32,7 +32,7 @@ def compare(
     ] = None,
     prefix: Prefix = None,
     *,
-    where: Sealed,
+    where: CodecOptions,
 ) -> None:
     r"""Try every codec on a sample of your own rows: bytes, and microseconds an item.
 
@@ -46,48 +46,50 @@ def compare(
       strongroom compare --file items.jsonl --stored-as binary
     """
     from strongroom.maintenance.compare import compare as compare_codecs
-    from strongroom.maintenance.compare import read_lines
+    from strongroom.maintenance.sample import read_items
 
     if file is None:
-        items = runs(_sample, where, rows, prefix)
+        items = run_async(_sample, where, rows, prefix)
     else:
         with file.open(encoding="utf-8") as lines:
-            items = read_lines(lines, rows)
+            items = read_items(lines, rows)
     column = stored_as or where.column_type
     with progress("codecs") as draw:
         report = compare_codecs(items, column_type=column.value, progress=draw)
     if output.json:
-        dump(
+        print_json(
             {"items": report.items, "bytes": report.bytes, "column_type": column.value}
             | {"codecs": [vars(figures) for figures in report.codecs]}
             | {"left_out": dict(report.left_out)}
         )
         return
-    say(
-        f"{number(report.items, 'items')}, {size(report.bytes)} as json, in a {column.value} "
-        f"column. Microseconds are of one item."
-    )
+    _print_report(report, column)
+
+
+def _print_report(report: Any, column: ColumnType) -> None:
+    items, size = format_count(report.items, "items"), format_size(report.bytes)
+    say(f"{items}, {size} as json, in a {column.value} column. Microseconds are of one item.")
     say("")
     for encrypted in (False, True):
         group = [figures for figures in report.codecs if figures.encrypted is encrypted]
         if group:
-            _print(group, "encrypted" if encrypted else "not encrypted")
+            _print_group(group, "encrypted" if encrypted else "not encrypted")
             say("")
     for spec, reason in report.left_out.items():
         note(f"{spec} was left out: {reason}")
 
 
-def _print(group: list[Any], heading: str) -> None:
+def _print_group(group: list[Any], heading: str) -> None:
     def cell(value: float, name: str, text: str) -> str:
         best = value == min(getattr(figures, name) for figures in group)
         return _BEST + text if best else text
 
-    table(
+    print_table(
         (heading, "bytes>", "ratio>?", "encode µs>", "decode µs>"),
         (
             (
                 figures.spec,
-                cell(figures.bytes, "bytes", number(figures.bytes)),
+                cell(figures.bytes, "bytes", format_count(figures.bytes)),
                 f"{figures.ratio:.2f}",
                 cell(figures.encode_us, "encode_us", f"{figures.encode_us:,.1f}"),
                 cell(figures.decode_us, "decode_us", f"{figures.decode_us:,.1f}"),
@@ -98,8 +100,8 @@ def _print(group: list[Any], heading: str) -> None:
     )
 
 
-async def _sample(where: Sealed, rows: int, prefix: str | None) -> list[Any]:
-    from strongroom.maintenance.compare import sample
+async def _sample(where: CodecOptions, rows: int, prefix: str | None) -> list[Any]:
+    from strongroom.maintenance.sample import sample_items
 
-    async with opened(where) as store:
-        return await sample(store, rows, prefix=prefix)
+    async with open_store(where) as store:
+        return await sample_items(store, rows, prefix=prefix)

@@ -1,4 +1,4 @@
-"""What the example uses to look into the database file, and to print what it finds.
+"""Helpers of the example: read the database file, and print what it holds.
 
 Nothing here goes through strongroom, except ``describe``, which needs no key.
 """
@@ -79,7 +79,7 @@ def show_rows(items: list[Any], rows: list[Row]) -> None:
         print(f"{f'  row {row.number}':<{MARGIN}}{about}{stored}")
 
 
-# What an item says ------------------------------------------------------------------------------
+# Text of an item -------------------------------------------------------------------------------
 
 
 def speech(item: Any) -> tuple[str, str]:
@@ -136,8 +136,8 @@ def claim_hidden(db: Path, items: list[Any], *, but_not: str) -> None:
     sizes = " and ".join(f"{path.name} ({path.stat().st_size:,} bytes)" for path in files)
     claim(
         not found and but_not.encode() in data,
-        f"{sizes} hold none of the {len(said)} things said, neither as text nor as base64. What "
-        f"they do hold in the clear is the session id, {but_not!r}.",
+        f"{sizes} hold none of the {len(said)} things said, neither as text nor as base64. They "
+        f"do hold the session id, {but_not!r}, in the clear.",
     )
 
 

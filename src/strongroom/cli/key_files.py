@@ -8,7 +8,8 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from strongroom.cli.failures import PROBLEMS, Failure
+from strongroom.cli.errors import CommandError
+from strongroom.cli.exit_codes import PROBLEMS
 
 if TYPE_CHECKING:
     from strongroom import Key, Keyring
@@ -22,7 +23,7 @@ def make(path: Path) -> Key:
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
-        raise Failure(
+        raise CommandError(
             f"{path} exists already, and was not changed. --add puts a new key behind its keys.",
             PROBLEMS,
         ) from None
@@ -61,7 +62,9 @@ def drop(path: Path, key_id: str, *, any_mode: bool) -> Keyring:
     ring = _read(path, any_mode=any_mode)
     key = _find(path, ring, key_id)
     if key == ring.primary:
-        raise Failure(f"{key_id} is the primary key: make another one primary first.", PROBLEMS)
+        raise CommandError(
+            f"{key_id} is the primary key: make another one primary first.", PROBLEMS
+        )
     _replace(path, "".join(_entry(other) for other in ring if other != key))
     return _read(path, any_mode=any_mode)
 
@@ -74,7 +77,7 @@ def _read(path: Path, *, any_mode: bool) -> Keyring:
 
 def _find(path: Path, ring: Keyring, key_id: str) -> Key:
     if key_id not in ring:
-        raise Failure(f"{path} has no key with the id {key_id}.", PROBLEMS)
+        raise CommandError(f"{path} has no key with the id {key_id}.", PROBLEMS)
     return ring.get(key_id)
 
 

@@ -1,4 +1,4 @@
-"""What an item of a conversation says, and who says it."""
+"""Describe an item of a conversation: who speaks, and the text."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from strongroom.cli.plain import size
+from strongroom.cli.formatting import format_size
 
 
 class Part(NamedTuple):
@@ -64,7 +64,7 @@ def _reasoning(item: dict[str, Any]) -> Iterator[Part]:
             yield from _content(item[name])
     sealed = item.get("encrypted_content")
     if isinstance(sealed, str):
-        yield Part(f"[{size(len(sealed))} that the provider encrypted]", folds=False)
+        yield Part(f"[{format_size(len(sealed))} that the provider encrypted]", folds=False)
 
 
 def _image(source: Any) -> Part:
@@ -74,10 +74,11 @@ def _image(source: Any) -> Part:
     head, comma, data = source.partition(",")
     if head.startswith("data:") and comma:
         return Part(
-            f"[{head[5:].partition(';')[0] or 'data'}, {size(len(data) * 3 // 4)}]", folds=False
+            f"[{head[5:].partition(';')[0] or 'data'}, {format_size(len(data) * 3 // 4)}]",
+            folds=False,
         )
     if len(source) > 500:
-        return Part(f"[image, {size(len(source) * 3 // 4)}]", folds=False)
+        return Part(f"[image, {format_size(len(source) * 3 // 4)}]", folds=False)
     return Part(f"[image {source}]", folds=False)
 
 

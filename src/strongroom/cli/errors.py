@@ -1,26 +1,15 @@
-"""What a failure tells the user: a line or two that say what to do, and an exit code."""
+"""Explain a failure to the user: a line or two that say what to do, and an exit code."""
 
 from __future__ import annotations
 
 import os
-import re
 import traceback
-from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote, quote_plus
 
-from strongroom.cli.plain import safe
+from strongroom.cli.exit_codes import AGAIN, CONFIGURATION, INTERRUPTED, PROBLEMS, UNEXPECTED, USAGE
+from strongroom.cli.formatting import printable
+from strongroom.cli.redaction import redact
 
-PROBLEMS, USAGE, CONFIGURATION, AGAIN, UNEXPECTED, INTERRUPTED = 1, 2, 3, 4, 70, 130
-
-_SECRET_VARIABLES = (
-    "STRONGROOM_KEYS",
-    "STRONGROOM_LEDGER_KEYS",
-    "STRONGROOM_FERNET_KEYS",
-    "STRONGROOM_MASTER_KEY",
-)
-_SHORTEST = 3
-_IN_URL = re.compile(r"(://[^\s/@:]*:)[^\s@]+(?=@)")
 _FULL = ("disk is full", "no space left", "disk full", "could not extend file", "is full")
 _OPTIONS = {
     "pass create_tables=True to make the tables that are missing": "import and copy make tables",
@@ -31,14 +20,14 @@ _OPTIONS = {
     "Pass create=True": "Make it with mkdir",
     "ledger=Ledger(…)": "--ledger-key-file",
 }
-"""What the library's messages call the options of the command line."""
+"""The options of the command line, by the Python arguments that the library's messages name."""
 _CHECK = "Check the URL and the server."
 AGAIN_MESSAGE = (
     "The same command may be run again: what was committed stays, and it goes on from there."
 )
 
 
-class Failure(Exception):  # noqa: N818 - it is no error of the program
+class CommandError(Exception):
     """Ends a command with a message and an exit code."""
 
     def __init__(self, message: str, code: int = CONFIGURATION) -> None:
@@ -47,47 +36,23 @@ class Failure(Exception):  # noqa: N818 - it is no error of the program
         self.code = code
 
 
-@dataclass
-class _Secrets:
-    values: set[str]
-
-
-_secrets = _Secrets(set())
-
-
-def keep_secret(text: str | None) -> None:
-    """Never print this text, as it is or as a URL spells it."""
-    if text and len(text) >= _SHORTEST:
-        _secrets.values |= {text, quote(text), quote(text, safe=""), quote_plus(text)}
-
-
-def redact(text: str) -> str:
-    """Return a text without passwords and keys."""
-    hidden = set(_secrets.values)
-    for name in _SECRET_VARIABLES:
-        hidden |= {part.strip() for part in os.environ.get(name, "").split(",")}
-    for secret in sorted(filter(None, hidden), key=len, reverse=True):
-        text = text.replace(secret, "***")
-    return _IN_URL.sub(r"\1***", text)
-
-
 def explain(error: BaseException) -> tuple[str, int]:
     """Return the message and the exit code for whatever ended a command."""
     message, code = _explain(error)
     for argument, option in _OPTIONS.items():
         message = message.replace(argument, option)
-    return redact(safe(message, lines=True)), code
+    return redact(printable(message, lines=True)), code
 
 
 def trace(error: BaseException) -> str:
     """Return the traceback, for --debug."""
-    return redact(safe("".join(traceback.format_exception(error)), lines=True))
+    return redact(printable("".join(traceback.format_exception(error)), lines=True))
 
 
 def _explain(error: BaseException) -> tuple[str, int]:
     from strongroom.errors import ConfigurationError, StrongroomError
 
-    if isinstance(error, Failure):
+    if isinstance(error, CommandError):
         return error.message, error.code
     if isinstance(error, ConfigurationError):
         return str(error), CONFIGURATION
