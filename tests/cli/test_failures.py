@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import json
 import os
 import pty
@@ -23,6 +24,7 @@ from commandline import ITEMS, PASSWORD, SEALED
 from strongroom import Key
 from strongroom.cli.errors import CommandError, explain, trace
 from strongroom.cli.redaction import keep_secret
+from strongroom.sql.dialects import registry
 
 WRONG = "postgresql+asyncpg://app:p4ss-w0rd%21%2F%40@127.0.0.1:1/agents"
 WRONG_MYSQL = WRONG.replace("postgresql+asyncpg", "mysql+aiomysql")
@@ -75,7 +77,8 @@ def test_bad_input(filled, command, env, code, says, debug):
 
 
 def test_a_session_id_that_the_target_cannot_hold_is_named(filled, monkeypatch):
-    monkeypatch.setattr("strongroom.sql.dialects.sqlite.session.SQLite.longest_id", 7)
+    narrow = dataclasses.replace(registry.SQLITE, session_id_bytes=7)
+    monkeypatch.setattr(registry, "DATABASES", (narrow,))
     target = ("--to-url", f"sqlite+aiosqlite:///{filled.folder / 'other.db'}")
     refused = filled("copy", *SEALED, *target, code=1)
     assert "8 bytes" in refused.stderr
@@ -270,8 +273,8 @@ def test_an_export_counts_rows_only_where_that_is_told(filled, monkeypatch):
     def count(*arguments):
         pytest.fail("rows were counted")
 
-    monkeypatch.setattr("strongroom.sql.dialects.base.store.Many.count_rows", count)
-    monkeypatch.setattr("strongroom.sql.dialects.base.store.Many.count_of", count)
+    monkeypatch.setattr("strongroom.sql.dialects.base.store.StoreStatements.count_rows", count)
+    monkeypatch.setattr("strongroom.sql.dialects.base.session.SessionStatements.count", count)
     assert filled("export", *SEALED).stdout.count("\n") == 6
     assert filled("export", "user-123", *SEALED).stdout.count("\n") == 5
 

@@ -20,6 +20,7 @@ from strongroom import (
     UnknownKeyError,
 )
 from strongroom.format.envelope import to_text
+from strongroom.store.store import core_of
 
 pytestmark = pytest.mark.partitioned
 
@@ -54,7 +55,9 @@ def bad_row(database, kind):
 
     def written(spec, *, keys=None, context="s", namespace=""):
         codec = Codec.parse(spec, keys=keys)
-        return database.store(codec=codec).to_column(codec.bind(context, namespace), item)
+        return core_of(database.store(codec=codec)).column_value(
+            codec.bind(context, namespace), item
+        )
 
     def stored(row):
         return row if database.column_type == "binary" else to_text(row)

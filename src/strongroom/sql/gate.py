@@ -6,6 +6,7 @@ import asyncio
 import threading
 from collections import deque
 from collections.abc import Coroutine
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -55,6 +56,18 @@ class Gate:
                     continue
                 return
             self._free += 1
+
+
+@dataclass(frozen=True)
+class EngineGates:
+    """The gates where operations on one engine wait for one another; None: the pool is enough.
+
+    ``settles``: an operation that has begun is run to its end, whoever is cancelled.
+    """
+
+    writers: Gate | None
+    readers: Gate | None
+    settles: bool
 
 
 def _wake(turn: asyncio.Future[None]) -> None:
