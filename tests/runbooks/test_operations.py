@@ -20,9 +20,10 @@ from fleet import Fleet
 from runbook import residue, runbook
 from worker import SHARED
 
-pytestmark = pytest.mark.databases(
-    "sqlite-file", "postgresql", "mysql-aiomysql", column_types=("text",)
-)
+pytestmark = [
+    pytest.mark.databases("sqlite-file", "postgresql", "mysql-aiomysql", column_types=("text",)),
+    pytest.mark.no_tables,
+]
 
 MASTER_KEY = "a master key that is no base64 at all"
 STEPS = {

@@ -11,7 +11,8 @@ from strongroom.codec import registry
 from strongroom.codec.codec import Codec
 from strongroom.errors import ConfigurationError, MissingDependencyError, StrongroomError
 from strongroom.format import envelope
-from strongroom.keys.keys import Key, Keyring
+from strongroom.keys.key import Key
+from strongroom.keys.keyring import Keyring
 from strongroom.maintenance.progress import Progress
 from strongroom.protocols import Item, Stored
 from strongroom.sql.schema import ColumnType

@@ -13,7 +13,8 @@ from strongroom.format import envelope
 from strongroom.format.ledger import NO_UID, Head, LinkedRow, link_size
 from strongroom.history.head import Keeper, Seen
 from strongroom.history.plain import FIRST_ROW
-from strongroom.ledger.ledger import BoundLedger, Ledger
+from strongroom.ledger.ledger import Ledger
+from strongroom.ledger.session_ledger import SessionLedger
 from strongroom.protocols import Stored
 from strongroom.sql.dialects.base.ledger import Heads, History, MovedOnError
 from strongroom.sql.dialects.base.session import Database
@@ -45,7 +46,7 @@ class SessionLinker:
     """Links the rows of one session as they stand, in one transaction that keeps writers out."""
 
     def __init__(self, store: SessionStore, ledger: Ledger, session_id: str) -> None:
-        self.ledger: BoundLedger = ledger.bind(session_id, store.namespace)
+        self.ledger: SessionLedger = ledger.bind(session_id, store.namespace)
         self._store = store
         self._session_id = session_id
         self.keeper = Keeper(store.backend, session_id, self.ledger, ledger.witness)
