@@ -125,6 +125,17 @@ def test_a_key_file_that_others_can_read_is_refused(filled):
     filled("verify", *SEALED, "--any-mode")
 
 
+def test_a_key_file_of_another_user_is_refused(filled, monkeypatch):
+    if os.geteuid() == 0:
+        os.chown(filled.folder / "keys", 12345, -1)
+    else:  # only root can give a file away
+        monkeypatch.setattr(os, "geteuid", lambda: 12345)
+    refused = filled("verify", *SEALED, code=3).stderr
+    assert "belongs to another user (uid" in refused
+    assert "pass --any-mode" in refused
+    filled("verify", *SEALED, "--any-mode")
+
+
 def test_without_its_packages_the_command_prints_the_install_line(filled):
     program = (
         "import sys; sys.modules['typer'] = None\n"
