@@ -23,7 +23,7 @@ from strongroom.cli.progress import progress
 def export(
     output: OutputOptions,
     session: Annotated[
-        str | None, typer.Argument(metavar="[SESSION]", help="Only this session.")
+        str | None, typer.Argument(metavar="SESSION", help="Only this session.")
     ] = None,
     file: Annotated[
         Path | None,
