@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+_NO_TIMES = (dt.datetime.min.replace(tzinfo=dt.UTC), dt.datetime.max.replace(tzinfo=dt.UTC))
+"""PostgreSQL's driver writes them as the infinities, which are no times."""
 _NOT_NEW = "The session to fork into has items already: choose a new id."
 
 
@@ -80,6 +82,11 @@ class Sink:
 
     async def add(self, session_id: str, item: Item, created_at: dt.datetime | None) -> None:
         """Encode an item, to be written by a later ``flush``; raises EncodeError."""
+        if self._store.ledger is not None and created_at in _NO_TIMES:
+            raise EncodeError(
+                "A ledger cannot record this created_at, which is the first or the last moment "
+                "that there is: give the row another one."
+            )
         value = self._store.to_column(self._opener.bound(session_id), item)
         (await self._store.backend.prepare()).check_values([value])
         self._waiting.append(_Waiting(session_id, value, created_at, item))
