@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import inspect
 import json
 import os
 import pty
@@ -125,6 +126,17 @@ def test_debug_shows_no_values_of_statements(strongroom_):
 def test_a_key_file_that_others_can_read_is_refused(filled):
     (filled.folder / "keys").chmod(0o644)
     assert "chmod 600" in filled("verify", *SEALED, code=3).stderr
+    filled("verify", *SEALED, "--any-mode")
+
+
+def test_a_key_file_of_another_user_is_refused(filled, monkeypatch):
+    if os.geteuid() == 0:
+        os.chown(filled.folder / "keys", 12345, -1)
+    else:  # only root can give a file away
+        monkeypatch.setattr(os, "geteuid", lambda: 12345)
+    refused = filled("verify", *SEALED, code=3).stderr
+    assert "belongs to another user (uid" in refused
+    assert "pass --any-mode" in refused
     filled("verify", *SEALED, "--any-mode")
 
 
@@ -303,3 +315,31 @@ def test_help_teaches_with_examples_and_loads_little():
         "or n.startswith('strongroom.maintenance') for n in sys.modules))"
     )
     assert subprocess.run([sys.executable, "-c", program], capture_output=True).returncode == 0
+
+
+def test_examples_of_the_help_fit_a_terminal_of_80_columns(strongroom_):
+    from strongroom.cli.app import COMMANDS, LEDGER_COMMANDS
+
+    named = [(command.__name__.rstrip("_"),) for command in COMMANDS]
+    named += [("ledger", command.__name__) for command in LEDGER_COMMANDS]
+    for command, words in zip((*COMMANDS, *LEDGER_COMMANDS), named, strict=True):
+        printed = strongroom_(*words, "--help", COLUMNS="80").stdout.splitlines()
+        assert max(map(len, printed)) <= 80
+        examples = inspect.cleandoc(command.__doc__ or "").partition("Examples:\n")[2]
+        for line in examples.splitlines():
+            assert f"  {line}" in printed, words
+
+
+def test_usage_has_one_pair_of_brackets_at_most_around_an_argument(strongroom_):
+    for command in ("export", "inspect", "delete"):
+        usage = strongroom_(command, "--help", COLUMNS="80").stdout.splitlines()[0]
+        assert "SESSION" in usage
+        assert "[[" not in usage
+
+
+def test_a_reason_names_options_and_not_python_arguments(filled):
+    filled.add("plain", ITEMS[:1], codec="json", keys=None)
+    for command in (("verify",), ("verify", "--json"), ("show", "plain")):
+        said = " ".join(filled(*command, *SEALED, code=1).stdout.split())
+        assert "--accept plaintext" in said
+        assert "accept=(" not in said

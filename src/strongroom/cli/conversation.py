@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from strongroom.cli.console import console
+from strongroom.cli.errors import name_options
 from strongroom.cli.formatting import format_count, format_time, printable
 from strongroom.cli.item_text import Part, describe_item
 
@@ -48,7 +49,7 @@ async def read_rows(store: SessionStore, session_id: str, last: int | None) -> l
     async for batch in walk(core, session_id=session_id, wanted=lambda row: row.row_id in wanted):
         for row, outcome in zip(batch.rows, await decoder.decode(batch.rows), strict=True):
             if isinstance(outcome, StrongroomError):
-                error = f"{type(outcome).__name__}: {outcome.message}"
+                error = f"{type(outcome).__name__}: {name_options(outcome.message)}"
                 rows.append(ShownRow(row.row_id, row.created_at, None, error))
             else:
                 rows.append(ShownRow(row.row_id, row.created_at, outcome))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 
 from strongroom.core.core import Core
-from strongroom.errors import ConflictError, StrongroomError
+from strongroom.errors import ConflictError, EncodeError, StrongroomError
 from strongroom.protocols import Item
 from strongroom.sql.retry import Deadline
 from strongroom.sql.rows import FIRST_ID
@@ -13,6 +13,9 @@ from strongroom.store.batch_writer import WaitingItem, batch_writer
 from strongroom.store.jsonlines import dump_item
 from strongroom.store.row_decoder import RowDecoder
 from strongroom.store.walk import BATCH_BYTES, BATCH_ROWS
+
+_NO_TIMES = (dt.datetime.min.replace(tzinfo=dt.UTC), dt.datetime.max.replace(tzinfo=dt.UTC))
+"""PostgreSQL's driver writes them as the infinities, which are no times."""
 
 
 class Sink:
@@ -51,6 +54,11 @@ class Sink:
 
     async def add(self, session_id: str, item: Item, created_at: dt.datetime | None) -> None:
         """Encode an item, to be written by a later ``flush``; raises EncodeError."""
+        if self._core.ledger is not None and created_at in _NO_TIMES:
+            raise EncodeError(
+                "A ledger cannot record this created_at, which is the first or the last moment "
+                "that there is: give the row another one."
+            )
         value = self._core.column_value(self._decoder.codec_of(session_id), item)
         (await self._core.runner.statements()).session.check_values([value])
         self._waiting.append(WaitingItem(session_id, value, created_at, item))

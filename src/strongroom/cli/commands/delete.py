@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 def delete(
     output: OutputOptions,
     session: Annotated[
-        list[str] | None, typer.Argument(metavar="[SESSION]...", help="The sessions' ids.")
+        list[str] | None, typer.Argument(metavar="SESSION", help="The sessions' ids.")
     ] = None,
     updated_before: TimeOption = None,
     prefix: Prefix = None,

@@ -23,7 +23,7 @@ from strongroom.cli.progress import progress
 def export(
     output: OutputOptions,
     session: Annotated[
-        str | None, typer.Argument(metavar="[SESSION]", help="Only this session.")
+        str | None, typer.Argument(metavar="SESSION", help="Only this session.")
     ] = None,
     file: Annotated[
         Path | None,
@@ -83,7 +83,15 @@ async def _export(
 def _new_file(path: Path) -> Iterator[TextIO]:
     """Write a file that only its owner can read, under another name until it is complete."""
     scratch = path.with_name(f"{path.name}.part")
-    descriptor = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+    try:
+        # Exclusively: a link that somebody has put there would be written through.
+        descriptor = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        raise CommandError(
+            f"{scratch} exists already, and was not changed: another export writes it, or one was "
+            "killed. Remove it if no export runs, and run the command again.",
+            PROBLEMS,
+        ) from None
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
             os.fchmod(stream.fileno(), 0o600)

@@ -18,7 +18,7 @@ from strongroom.cli.options import ReportOptions, TableOptions
 def inspect(
     output: ReportOptions,
     session: Annotated[
-        str | None, typer.Argument(metavar="[SESSION]", help="The session's id.")
+        str | None, typer.Argument(metavar="SESSION", help="The session's id.")
     ] = None,
     stdin: Annotated[
         bool, typer.Option("--stdin", help="Read stored values instead, one a line.")
@@ -31,7 +31,8 @@ def inspect(
     \b
     Examples:
       strongroom inspect user-123
-      sqlite3 memory.db 'SELECT message_data FROM agent_messages' | strongroom inspect --stdin
+      sqlite3 memory.db 'SELECT message_data FROM agent_messages' |
+        strongroom inspect --stdin
     """
     if (session is None) != stdin:
         raise CommandError("Name a SESSION, or pass --stdin.", USAGE)
