@@ -54,6 +54,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Choose the tier, and register our markers."""
     tiers.choose(config.getoption("--tier"))
+    memory = database_servers.memory()
+    if memory is not None and tiers.current() != "long":
+        # SQLite commits there in a hundredth of the time; the long tier has it wait for the disk.
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(memory))
     unknown = set(config.getoption("--databases").split(",")) - set(DRIVERS)
     if unknown:
         raise pytest.UsageError(f"--databases: no such database: {', '.join(sorted(unknown))}")
