@@ -25,6 +25,8 @@ from strongroom import (
 from strongroom.keeper import Keeper
 from strongroom.maintenance import verify
 
+pytestmark = pytest.mark.text_on_servers
+
 KEYS = [Key(bytes([number]) * 32) for number in range(2)]
 LEDGER = Ledger(Keyring(KEYS[0]))
 BEFORE = dt.datetime(2001, 2, 3, tzinfo=dt.UTC)

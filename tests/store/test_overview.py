@@ -9,6 +9,8 @@ from sqlalchemy import event
 from strongroom import Codec, FernetCipher, JsonSerializer, Key, Keyring, Ledger
 from strongroom.scan import walk_heads
 
+pytestmark = pytest.mark.text_on_servers
+
 LONG_AGO = dt.datetime(2001, 2, 3, 4, 5, 6, 789000, tzinfo=dt.UTC)
 SOON = dt.timedelta(hours=1)
 ODD_IDS = ["a", "A", "B", "ab", "a_", "a%", "a b", "a ", "á", "z", "é", "\U0001f600", "\ufffd", "퟿"]
