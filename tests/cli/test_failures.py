@@ -185,6 +185,7 @@ def test_a_reader_that_has_enough_is_no_failure_to_tell(filled):
     assert done.stderr == ""
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_with_130_and_a_second_run_finishes(filled):
     filled.add("plain", [{"n": n} for n in range(3000)], codec="json", keys=None)
     command = ["recode", *SEALED, "--accept", "plaintext"]
@@ -259,6 +260,7 @@ def test_a_bar_is_drawn_within_the_width_of_the_terminal(filled, columns):
     assert max(len(line.strip("\r")) for line in re.split(r"[\r\n]+", visible)) <= columns
 
 
+@pytest.mark.slow
 def test_a_bar_shows_rate_and_time_left(filled):
     filled.add("more", [{"n": n} for n in range(500)])
     for spec, columns, figures in (
@@ -270,6 +272,7 @@ def test_a_bar_shows_rate_and_time_left(filled):
         assert re.search(figures, on_a_terminal(filled, *paced, columns=columns))
 
 
+@pytest.mark.slow
 def test_an_export_has_a_bar_only_where_its_lines_go_to_a_file(filled):
     drawn = on_a_terminal(filled, "export", *SEALED, "-o", "all.jsonl")
     assert "6/6 items" in drawn

@@ -26,6 +26,8 @@ from strongroom.history.head import HeadStore
 from strongroom.maintenance import verify
 from strongroom.store.store import core_of
 
+pytestmark = pytest.mark.text_on_servers
+
 KEYS = [Key(bytes([number]) * 32) for number in range(2)]
 LEDGER = Ledger(Keyring(KEYS[0]))
 BEFORE = dt.datetime(2001, 2, 3, tzinfo=dt.UTC)

@@ -10,6 +10,8 @@ from strongroom import Codec, FernetCipher, JsonSerializer, Key, Keyring, Ledger
 from strongroom.store.store import core_of
 from strongroom.store.walk import walk_prefixes
 
+pytestmark = pytest.mark.text_on_servers
+
 LONG_AGO = dt.datetime(2001, 2, 3, 4, 5, 6, 789000, tzinfo=dt.UTC)
 SOON = dt.timedelta(hours=1)
 ODD_IDS = ["a", "A", "B", "ab", "a_", "a%", "a b", "a ", "á", "z", "é", "\U0001f600", "\ufffd", "퟿"]
