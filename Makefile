@@ -7,9 +7,15 @@ ARGS ?=
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+PIP_INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --progress-bar off --no-compile
+# Tests that share a server stay together. Where the output is a file, progress shows in lines.
+TEST_OPTIONS := -n auto --dist loadgroup -p progress
+TEST := PYTHONPATH=$(CURDIR)/tests/tools $(BIN)/python -m pytest $(TEST_OPTIONS)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format wheel docs bench bench-quick bench-compare clean
+.PHONY: help demo test test-all test-long coverage
+.PHONY: lint lint-style lint-format lint-types format wheel docs
+.PHONY: bench bench-quick bench-compare clean
 
 help:  ## say what there is
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1	/p' Makefile | expand -t 22
@@ -17,12 +23,27 @@ help:  ## say what there is
 demo: $(READY)  ## run an agent whose memory is encrypted; CODEC=msgpack+zstd+aesgcm for another codec
 	@$(BIN)/python examples/agent_memory.py --codec '$(CODEC)'
 
-test: $(READY)  ## run the tests; ARGS="-k pop -x" goes to pytest
-	$(BIN)/python -m pytest $(ARGS)
+test: $(READY)  ## run the fast tests, in three minutes at most; ARGS="-k pop -x" goes to pytest
+	$(TEST) --tier fast $(ARGS)
 
-lint: $(READY)  ## check style (ruff) and types (mypy --strict)
+test-all: $(READY)  ## run the tests on every database and with every fault
+	$(TEST) --tier full $(ARGS)
+
+test-long: $(READY)  ## run them with more examples, kills and rows: for hours
+	$(TEST) --tier long $(ARGS)
+
+coverage: $(VENV)/.coverage  ## run test-all, and name the lines and branches that it does not reach
+	PYTHONPATH=$(CURDIR)/tests/tools $(BIN)/python tests/tools/coverage/run.py $(TEST_OPTIONS) --tier full $(ARGS)
+
+lint: lint-style lint-format lint-types  ## check style (ruff) and types (mypy --strict)
+
+lint-style: $(READY)
 	$(BIN)/ruff check
+
+lint-format: $(READY)
 	$(BIN)/ruff format --check
+
+lint-types: $(READY)
 	$(BIN)/mypy src tests/typing
 
 format: $(READY)  ## put the code into ruff's format
@@ -54,10 +75,11 @@ $(READY): pyproject.toml
 	|| { echo "strongroom needs Python 3.11 or later, and '$(PYTHON)' is older: make PYTHON=python3.11" >&2; exit 1; }
 	@'$(PYTHON)' -c 'import ensurepip, venv' 2>/dev/null \
 	|| { echo "'$(PYTHON)' has no venv: install it, on Debian with: apt-get install python3-venv" >&2; exit 1; }
+	@echo "Installing strongroom and its tools into $(VENV), which takes a minute"
 	'$(PYTHON)' -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	$(PIP_INSTALL) --editable '.[dev]'
 	@touch $(READY)
 
-$(VENV)/.docs: $(READY)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[docs]'
+$(VENV)/.docs $(VENV)/.coverage: $(VENV)/.%: $(READY)
+	$(PIP_INSTALL) --editable '.[$*]'
 	@touch $@

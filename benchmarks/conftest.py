@@ -12,7 +12,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 import servers
-from servers import Site, databases
+from servers import Site, database_servers
 
 
 @pytest.fixture(scope="session")
@@ -26,7 +26,7 @@ def _site(name: str) -> Iterator[Site]:
     try:
         with servers.site(name) as site:
             yield site
-    except databases.MissingDatabaseError as error:
+    except database_servers.MissingDatabaseError as error:
         pytest.skip(str(error))
 
 

@@ -29,7 +29,7 @@ import servers
 import sidebyside
 import terminal
 import upkeep
-from servers import Site, databases
+from servers import Site, database_servers
 
 ROOT = Path(__file__).parents[1]
 SAVED = ROOT / ".benchmarks"
@@ -132,7 +132,7 @@ def _run(effort: Effort, only: Any, *, quick: bool) -> dict[str, Any]:
                     if part in only:
                         _say(f"{part} on {name}")
                         run.setdefault(part, {})[name] = asyncio.run(measure())
-        except databases.MissingDatabaseError as error:
+        except database_servers.MissingDatabaseError as error:
             run["skipped"][name] = str(error)
     run["seconds"] = perf_counter() - begin
     return run

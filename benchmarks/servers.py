@@ -8,13 +8,12 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from unittest.mock import patch
 
 from sqlalchemy import URL, make_url
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
-import databases
+import database_servers
 
 DATABASES = ("SQLite", "PostgreSQL", "MariaDB")
 SETTINGS = {
@@ -22,17 +21,14 @@ SETTINGS = {
     "PostgreSQL": "fsync on, synchronous_commit on, loopback TCP",
     "MariaDB": "innodb_flush_log_at_trx_commit 1, loopback TCP",
 }
-# The servers of the tests forget what they wrote when the machine fails; these may not.
-_DURABLE = {
-    "fsync=off": "fsync=on",
-    "--innodb-flush-log-at-trx-commit=0": "--innodb-flush-log-at-trx-commit=1",
-}
 
 
 class Site:
     """A running database of one kind that makes clean databases."""
 
-    def __init__(self, name: str, admin: URL | Path, server: databases.Server | None) -> None:
+    def __init__(
+        self, name: str, admin: URL | Path, server: database_servers.Server | None
+    ) -> None:
         self.name = name
         self.admin = admin
         self._server = server
@@ -60,16 +56,11 @@ class Site:
 def site(name: str) -> Iterator[Site]:
     """Start a database; raises MissingDatabaseError where there is none."""
     if name == "SQLite":
-        with databases._directory() as folder:
+        with database_servers.directory() as folder:
             yield Site(name, folder, None)
         return
-    start = {"PostgreSQL": databases.postgresql, "MariaDB": databases.mysql}[name]
-    spawn = databases._spawn
-
-    def spawn_durable(command: list[str], *rest: object) -> object:
-        return spawn([_DURABLE.get(word, word) for word in command], *rest)
-
-    with patch.object(databases, "_spawn", spawn_durable), start() as server:
+    start = {"PostgreSQL": database_servers.postgresql, "MariaDB": database_servers.mysql}[name]
+    with start(durable=True) as server:
         place = Site(name, server.admin, server)
         try:
             yield place

@@ -13,7 +13,8 @@ from cryptography.fernet import Fernet
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from strongroom.codec.ciphers import AesGcmCipher, FernetCipher
-from strongroom.keys.keys import Key, Keyring
+from strongroom.keys.key import Key
+from strongroom.keys.keyring import Keyring
 
 BATCH = 1000
 SIZES = [200, 2000]

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 from agents import Agent, Runner, function_tool, set_tracing_disabled
 from agents.testing import ModelStep, ScriptedModel, assistant_message, function_call
 
-import _look as look
+import demo_tools as demo
 from strongroom import Codec, DecodeError, Key, Keyring, SQLAlchemySession, StrongroomError
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ async def hold_two_turns(db: Path, codec: str, keys: Keyring | None) -> None:
         await take_turn(agent, "I will take it. By the way, I am allergic to peanuts.", session)
         if keys:
             # While the session is open, SQLite's write-ahead log holds most of what was written.
-            look.claim_hidden(db, await session.get_items(), but_not=SESSION_ID)
+            demo.claim_hidden(db, await session.get_items(), but_not=SESSION_ID)
 
 
 async def hold_third_turn(db: Path, codec: str, keys: Keyring | None) -> None:
@@ -89,19 +89,19 @@ def answer_from_history(call: ModelCall) -> list[Any]:
 async def take_turn(agent: Agent, question: str, session: SQLAlchemySession) -> None:
     """Run one turn and print it; the Runner reads and extends the session."""
     result = await Runner.run(agent, question, session=session)
-    look.say("user", question)
-    look.say("agent", result.final_output)
+    demo.say("user", question)
+    demo.say("agent", result.final_output)
 
 
 async def show_memory(db: Path, codec: str, keys: Keyring | None) -> None:
     """Print each item, and below it the row that holds it."""
     async with open_session(db, codec, keys) as session:
         items = await session.get_items()
-    look.show_rows(items, look.read_rows(db))
+    demo.show_rows(items, demo.read_rows(db))
     if codec.startswith("orjson"):
-        look.note("Rows say json for orjson too: both serializers write the same format.")
+        demo.note("Rows say json for orjson too: both serializers write the same format.")
     answer = items[-1]["content"][0]["text"]
-    look.claim(
+    demo.claim(
         "Casa Aurora" in answer and "peanuts" in answer,
         f"{len(items)} items read back, and the second process knew what the first had heard.",
     )
@@ -110,10 +110,10 @@ async def show_memory(db: Path, codec: str, keys: Keyring | None) -> None:
 async def try_to_cheat(db: Path, codec: str, keys: Keyring) -> None:
     """Read with a key that did not write the rows, and read a row that somebody has altered."""
     error = await reading_error(db, codec, Keyring(Key.generate()))
-    look.claim_error(error, "Another key opens nothing")
-    with look.altered_copy(db, row=4) as altered:
+    demo.claim_error(error, "Another key opens nothing")
+    with demo.altered_copy(db, row=4) as altered:
         error = await reading_error(altered, codec, keys)
-    look.claim_error(error, "One altered character in row 4 is noticed")
+    demo.claim_error(error, "One altered character in row 4 is noticed")
 
 
 async def reading_error(db: Path, codec: str, keys: Keyring) -> DecodeError | None:
@@ -135,8 +135,8 @@ async def rotate_key(db: Path, codec: str, key_file: Path) -> None:
         before = len(await session.get_items())
         await session.add_items([{"role": "user", "content": "Thank you, that is all."}])
         after = await session.get_items()
-    ids = [row.info.key_id for row in look.read_rows(db)]
-    look.claim(
+    ids = [row.info.key_id for row in demo.read_rows(db)]
+    demo.claim(
         len(after) == before + 1 and ids == [old.id] * before + [keys.primary.id],
         f"Rotated: {before} rows under key {old.id} still open, and the row written since is "
         f"under key {keys.primary.id}.",
@@ -155,17 +155,17 @@ def run(db: Path, codec: str, *, encrypted: bool) -> None:
     if encrypted:
         write_keys(key_file, Key.generate())
         keys = Keyring.from_file(key_file)
-    look.headline(f"Process {os.getpid()} holds two turns, codec {codec}")
+    demo.headline(f"Process {os.getpid()} holds two turns, codec {codec}")
     asyncio.run(hold_two_turns(db, codec, keys))
     # The second process is told where the file is; it finds the keys in the key file.
     command = [sys.executable, __file__, "--codec", codec, "--db", str(db), "--continue"]
     subprocess.run(command, check=True)
-    look.headline("What was said, and the row of the file that holds it")
+    demo.headline("Each item, and the row of the file that holds it")
     asyncio.run(show_memory(db, codec, keys))
     if keys is None:
-        look.note("This codec has no cipher: whoever has the file has the conversation.")
+        demo.note("This codec has no cipher: whoever has the file has the conversation.")
         return
-    look.headline("What encryption promises")
+    demo.headline("The promises of encryption")
     asyncio.run(try_to_cheat(db, codec, keys))
     asyncio.run(rotate_key(db, codec, key_file))
 
@@ -185,7 +185,7 @@ def main() -> None:
     set_tracing_disabled(True)
     if args.continued:
         keys = Keyring.from_file(args.db.with_suffix(".keys")) if encrypted else None
-        look.headline(f"Process {os.getpid()} opens the same file and continues")
+        demo.headline(f"Process {os.getpid()} opens the same file and continues")
         asyncio.run(hold_third_turn(args.db, args.codec, keys))
     elif args.db is None:
         with tempfile.TemporaryDirectory(prefix="strongroom-") as folder:

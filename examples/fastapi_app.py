@@ -25,7 +25,7 @@ URL = "sqlite+aiosqlite:///memory.db"
 
 
 class Turn(BaseModel):
-    """What a user says."""
+    """A message of a user."""
 
     message: str
 

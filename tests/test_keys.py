@@ -15,7 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from strongroom.errors import ConfigurationError, UnknownKeyError
-from strongroom.keys.keys import Key, Keyring
+from strongroom.keys.key import Key
+from strongroom.keys.keyring import Keyring
 
 MATERIAL = bytes.fromhex("fb5d2c17e1ff0a3e9b64c08d51a72f3e6bd9eefbff0c4a7781935e2fd0b6a4c9")
 STANDARD = base64.b64encode(MATERIAL).decode()
@@ -168,7 +169,7 @@ def test_an_interrupted_stretching_leaves_no_passphrase_in_the_traceback(monkeyp
 
         derive = interrupted
 
-    monkeypatch.setattr("strongroom.keys.keys.Argon2id", Interrupted)
+    monkeypatch.setattr("strongroom.keys.key.Argon2id", Interrupted)
     with pytest.raises(KeyboardInterrupt) as caught:
         Key.from_passphrase("correct horse", salt=SALT)
     assert "correct horse" not in everything_shown(caught.value)

@@ -65,8 +65,8 @@ _HOMES = {
     "HistoryTamperedError": "strongroom.errors",
     "Item": "strongroom.protocols",
     "JsonSerializer": "strongroom.codec.serializers.json",
-    "Key": "strongroom.keys.keys",
-    "Keyring": "strongroom.keys.keys",
+    "Key": "strongroom.keys.key",
+    "Keyring": "strongroom.keys.keyring",
     "Ledger": "strongroom.ledger.ledger",
     "MissingDependencyError": "strongroom.errors",
     "MsgpackSerializer": "strongroom.codec.serializers.msgpack",
@@ -86,7 +86,7 @@ _HOMES = {
     "WitnessError": "strongroom.errors",
     "ZlibCompressor": "strongroom.codec.compressors.zlib",
     "ZstdCompressor": "strongroom.codec.compressors.zstd",
-    "describe": "strongroom.codec.codec",
+    "describe": "strongroom.codec.describe",
 }
 """The module of each public name."""
 
@@ -95,9 +95,10 @@ _HOMES = {
 if typing.TYPE_CHECKING:
     from strongroom.codec.ciphers.aesgcm import AesGcmCipher
     from strongroom.codec.ciphers.fernet import FernetCipher
-    from strongroom.codec.codec import Codec, describe
+    from strongroom.codec.codec import Codec
     from strongroom.codec.compressors.zlib import ZlibCompressor
     from strongroom.codec.compressors.zstd import ZstdCompressor
+    from strongroom.codec.describe import describe
     from strongroom.codec.readers import FernetTokenReader, OpenAIEncryptedReader, PlaintextReader
     from strongroom.codec.serializers.json import JsonSerializer
     from strongroom.codec.serializers.msgpack import MsgpackSerializer
@@ -118,7 +119,8 @@ if typing.TYPE_CHECKING:
         UnknownKeyError,
         WitnessError,
     )
-    from strongroom.keys.keys import Key, Keyring
+    from strongroom.keys.key import Key
+    from strongroom.keys.keyring import Keyring
     from strongroom.ledger.file_witness import FileWitness
     from strongroom.ledger.ledger import Ledger
     from strongroom.protocols import (

@@ -7,7 +7,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from strongroom.codec.ciphers import AesGcmCipher
 from strongroom.errors import AuthenticationError, EncodeError
-from strongroom.keys.keys import Key, Keyring
+from strongroom.keys.key import Key
+from strongroom.keys.keyring import Keyring
 
 KEY = Key(bytes(range(32)))
 HEADER = b"\xc1\xa5\x01\x02\x01\x00" + base64.urlsafe_b64decode(KEY.id)

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from strongroom.codec.ciphers import AesGcmCipher, FernetCipher
 from strongroom.errors import AuthenticationError, ConfigurationError, UnknownKeyError
-from strongroom.keys.keys import Key, Keyring
+from strongroom.keys.key import Key
+from strongroom.keys.keyring import Keyring
 from strongroom.protocols import Cipher
 
 KEYS = [Key(bytes([number]) * 32) for number in range(3)]

@@ -5,7 +5,8 @@ import hmac
 from cryptography.fernet import Fernet
 
 from strongroom.codec.ciphers import FernetCipher
-from strongroom.keys.keys import Key, Keyring
+from strongroom.keys.key import Key
+from strongroom.keys.keyring import Keyring
 
 KEY = Key(bytes(range(32)))
 HEADER = b"\xc1\xa5\x01\x01\x01\x00" + base64.urlsafe_b64decode(KEY.id)

@@ -39,7 +39,7 @@ SEALED = ("--codec", "orjson+aesgcm", "--key-file", "keys")
 
 
 class Done(NamedTuple):
-    """What a command printed."""
+    """The output of a command."""
 
     stdout: str
     stderr: str
@@ -88,7 +88,7 @@ class CommandLine:
         return done
 
     def store(self, **options) -> SessionStore:
-        """Open the store, sealed."""
+        """Open the store, encrypted."""
         sealed = {"codec": "orjson+aesgcm", "keys": Keyring(self.key)}
         return SessionStore.from_url(self.url, create_tables=True, **(sealed | options))
 

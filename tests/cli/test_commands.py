@@ -1,4 +1,4 @@
-"""What each command does; what reads or changes a store, on servers too."""
+"""Each command does its work; those that read or change a store, on servers too."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What goes wrong is told in a line or two, with an exit code, and without a secret."""
+"""A failure is told in a line or two, with an exit code, and without a secret."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ import pytest
 from commandline import ITEMS, PASSWORD, SEALED
 
 from strongroom import Key
-from strongroom.cli.failures import Failure, explain, keep_secret, trace
+from strongroom.cli.errors import CommandError, explain, trace
+from strongroom.cli.redaction import keep_secret
 
 WRONG = "postgresql+asyncpg://app:p4ss-w0rd%21%2F%40@127.0.0.1:1/agents"
 WRONG_MYSQL = WRONG.replace("postgresql+asyncpg", "mysql+aiomysql")
@@ -99,7 +100,9 @@ def test_passwords_and_keys_are_taken_out_of_every_message(monkeypatch):
     key = Key.generate().to_base64()
     monkeypatch.setenv("STRONGROOM_KEYS", f"{key},other")
     keep_secret(PASSWORD)
-    failure = Failure(f"{PASSWORD} {quote(PASSWORD, safe='')} {key} x://a:{PASSWORD[:4]}@h \x1b")
+    failure = CommandError(
+        f"{PASSWORD} {quote(PASSWORD, safe='')} {key} x://a:{PASSWORD[:4]}@h \x1b"
+    )
     assert explain(failure)[0] == "*** *** *** x://a:***@h \\x1b"
     assert PASSWORD not in trace(failure)
 
@@ -285,9 +288,10 @@ def test_a_dumb_terminal_gets_plain_lines(filled):
 
 def test_help_teaches_with_examples_and_loads_little():
     assert shutil.which("bash")
-    from strongroom.cli.app import _COMMANDS, run
+    from strongroom.cli.app import COMMANDS
+    from strongroom.cli.run import run
 
-    for command in _COMMANDS:
+    for command in COMMANDS:
         assert "Examples:" in (command.__doc__ or ""), command.__name__
         assert run([command.__name__.rstrip("_"), "--help"]) == 0
     program = (

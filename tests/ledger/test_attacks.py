@@ -8,6 +8,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+import attacks
 from attacks import ATTACKS, TRUTH
 from tampering import Tamperer
 
@@ -16,6 +17,22 @@ from strongroom import HistoryTamperedError, Key, Keyring, Ledger
 
 KEYS = Keyring(Key(bytes(range(32))))
 each_attack = pytest.mark.parametrize("attack", ATTACKS, ids=lambda attack: attack.__name__)
+# The history is checked alike on every database; these differ in what is written there.
+some_attacks = pytest.mark.representatives(
+    attack=(
+        attacks.alter_last,
+        attacks.cut_the_tail,
+        attacks.cut_the_beginning,
+        attacks.insert_a_row_of_his_own,
+        attacks.redate_one,
+        attacks.swap_the_heads_of_two_sessions,
+        attacks.delete_the_head,
+        attacks.alter_the_head,
+        attacks.restore_only_the_head,
+        attacks.restore_only_the_rows,
+        attacks.spell_the_link_otherwise,
+    )
+)
 all_databases = pytest.mark.databases(
     "sqlite-file", "postgresql", "mysql-aiomysql", column_types=("text",)
 )
@@ -51,18 +68,21 @@ async def check_reads(session, window):
 
 
 @each_attack
+@some_attacks
 @all_databases
 async def test_whole_last_and_streamed_reads_refuse(database, attack):
     await check_reads(await attacked(database, attack), ATTACKS[attack])
 
 
 @each_attack
+@some_attacks
 @binary
 async def test_reads_of_binary_columns_refuse(database, attack):
     await check_reads(await attacked(database, attack), ATTACKS[attack])
 
 
 @each_attack
+@some_attacks
 @all_databases
 async def test_pop_as_the_first_operation_refuses_or_pops_the_newest(database, attack):
     session = await attacked(database, attack)
@@ -78,6 +98,7 @@ async def test_pop_as_the_first_operation_refuses_or_pops_the_newest(database, a
 
 
 @each_attack
+@some_attacks
 @all_databases
 @pytest.mark.parametrize("elsewhere", [False, True], ids=["same process", "another process"])
 async def test_append_as_the_first_operation_leaves_later_reads_refusing(

@@ -28,7 +28,7 @@ from strongroom import (
     describe,
 )
 from strongroom.format import envelope
-from strongroom.ledger.ledger import Chain
+from strongroom.ledger.verification import HistoryVerifier
 
 KEY = bytes(range(32))
 
@@ -80,7 +80,7 @@ def test_every_golden_history_is_read_by_both_readers(line):
         last = numbered(rows)[-wanted:]
         assert ledger.verify_last(opened, last, wanted)[1] == values[-wanted:]
     for size in (1, 2, 3):
-        chain = Chain(ledger)
+        chain = HistoryVerifier(ledger)
         got = []
         for start in range(0, len(rows) + 1, size):
             got += chain.follow(opened, numbered(rows)[start : start + size])[1]

@@ -14,6 +14,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from test_witness import MemoryWitness
 
+import tiers
 from strongroom import HistoryTamperedError, Key, Keyring, Ledger, SessionStore
 
 KEYS = Keyring(Key(bytes(range(32))))
@@ -241,7 +242,10 @@ async def play(steps, witnessed):
 
 
 slow = settings(
-    max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=False
+    max_examples=tiers.examples(80),
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    derandomize=False,
 )
 
 
@@ -252,7 +256,7 @@ def test_what_is_served_is_what_the_head_vouches_for(witnessed, steps):
     asyncio.run(play(steps, witnessed))
 
 
-@settings(slow, max_examples=40)
+@settings(slow, max_examples=tiers.examples(40))
 @given(steps=st.lists(honest, min_size=4, max_size=20))
 def test_no_honest_history_is_ever_refused(steps):
     asyncio.run(play(steps, True))

@@ -260,7 +260,7 @@ async def test_a_rate_limits_what_is_rewritten_in_one_go(database, monkeypatch):
         sizes.append(swapped)
         return swapped
 
-    monkeypatch.setattr("strongroom.maintenance._report.asyncio.sleep", note)
+    monkeypatch.setattr("strongroom.maintenance.pace.asyncio.sleep", note)
     store.backend.write = count
     report = await recode(store, rows_per_second=40)
     assert report.recoded == 100

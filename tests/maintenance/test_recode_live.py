@@ -1,12 +1,7 @@
-"""Recoding a store in use, with real processes and real kills.
-
-STRONGROOM_LIVE_ROWS and STRONGROOM_LIVE_KILLS set how many rows there are and how often the recode
-is killed; a release is tested with 100000 and 20.
-"""
+"""Recoding a store in use, with real processes and real kills."""
 
 import asyncio
 import json
-import os
 import random
 import subprocess
 import sys
@@ -14,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+import tiers
 from strongroom import Key, Keyring, describe
 from strongroom.maintenance import verify
 
@@ -21,8 +17,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import live
 
-ROWS = int(os.environ.get("STRONGROOM_LIVE_ROWS", "2400"))
-KILLS = int(os.environ.get("STRONGROOM_LIVE_KILLS", "5"))
+ROWS = tiers.by_tier(full=2400, long=100_000)
+KILLS = tiers.by_tier(full=5, long=20)
 WORKERS = 4
 SCRIPT = Path(__file__).with_name("live.py")
 

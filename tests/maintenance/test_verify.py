@@ -4,7 +4,7 @@ import pytest
 
 from strongroom import Key, Keyring
 from strongroom.maintenance import Progress, verify
-from strongroom.maintenance import _report as report_module
+from strongroom.maintenance import report as report_module
 
 KEYS = Keyring(Key.generate())
 SEALED = {"codec": "orjson+aesgcm", "keys": KEYS}

@@ -21,7 +21,8 @@ from strongroom.errors import (
     NotJSONError,
     PayloadError,
 )
-from strongroom.keys.keys import Key, Keyring
+from strongroom.keys.key import Key
+from strongroom.keys.keyring import Keyring
 from strongroom.protocols import Reader
 
 KEYS = [Key(bytes([number]) * 32) for number in range(3)]

@@ -13,7 +13,8 @@ from strongroom.codec.serializers.json import JsonSerializer
 from strongroom.codec.serializers.msgpack import MsgpackSerializer
 from strongroom.errors import CodecNotAcceptedError, EnvelopeError, NotJSONError, PayloadError
 from strongroom.format.envelope import build_header, to_text
-from strongroom.keys.keys import Key, Keyring
+from strongroom.keys.key import Key
+from strongroom.keys.keyring import Keyring
 from strongroom.protocols import Reader
 
 READER = PlaintextReader()

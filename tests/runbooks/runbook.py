@@ -19,7 +19,7 @@ _TOKEN = re.compile(
 
 @dataclass(frozen=True)
 class Action:
-    """What a step says: ``python`` is a configuration, ``bash`` commands; the rest are orders."""
+    """A step: ``python`` is a configuration, ``bash`` commands; the rest are orders."""
 
     step: str
     kind: str

@@ -5,12 +5,11 @@ import contextlib
 
 import pytest
 
-from databases import DRIVERS
 from histories import n
 
 MOST_STEPS = 400
 
-on_all = pytest.mark.databases(*DRIVERS, column_types=("text",))
+on_all = pytest.mark.databases(column_types=("text",))
 
 
 BEFORE, BATCH = n(*range(5)), n(10, 11, 12)

@@ -18,6 +18,7 @@ ITEMS = [
     {"n": [0.1, 1e300, 1e-7, 1.0, -0.0, 10**30, -1, True, None], "z": {}, "a": []},
     {"role": "assistant", "content": "\t\b\f\r\x00\x1f"},
 ]
+pytestmark = pytest.mark.no_tables
 on_both = pytest.mark.databases("sqlite-file", "postgresql", column_types=("text",))
 
 

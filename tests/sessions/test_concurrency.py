@@ -3,7 +3,11 @@
 import asyncio
 from itertools import groupby
 
+import pytest
+
 from histories import check_batches, n
+
+pytestmark = pytest.mark.partitioned
 
 
 async def test_two_hundred_pops_return_two_hundred_items(database):
@@ -23,6 +27,7 @@ async def test_two_pops_of_one_row_give_it_to_one_caller(database):
         assert sorted(popped, key=bool) == [None, {"n": number}]
 
 
+@pytest.mark.no_tables
 async def test_two_first_writes_at_once_both_succeed(database):
     store = database.store()
     await asyncio.gather(store.session("s").add_items(n(1)), store.session("s").add_items(n(2)))

@@ -13,6 +13,7 @@ from strongroom import (
     SQLAlchemySession,
 )
 
+pytestmark = pytest.mark.no_tables
 on_sqlite = pytest.mark.databases("sqlite-file", column_types=("text",))
 
 

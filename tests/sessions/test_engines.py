@@ -31,20 +31,50 @@ ENGINES = {
 }
 
 
-@pytest.fixture(params=ENGINES)
-def engine(request, database):
-    options = ENGINES[request.param]
-    if database.name == "sqlite-memory" and options.get("poolclass") is pool.NullPool:
-        # Each connection would be a database of its own.
-        options = {}
-    return database.engine(**options)
+# A transaction is opened in the same way whatever the pool; the isolation level makes a difference.
+CONFIGURATIONS = [
+    *((name, False) for name in ENGINES),
+    *((name, True) for name in ("defaults", "autocommit", "serializable", "one connection")),
+]
+with_each_engine = pytest.mark.parametrize(
+    "configuration",
+    CONFIGURATIONS,
+    ids=[f"{name}, transactions" if with_ else name for name, with_ in CONFIGURATIONS],
+)
+# In memory every pool has one connection, and asyncmy differs from aiomysql in its connections.
+some_engines = [
+    pytest.mark.representatives(
+        "sqlite-memory",
+        configuration=[(name, False) for name in ("defaults", "autocommit", "one connection")],
+    ),
+    pytest.mark.representatives(
+        "mysql-asyncmy",
+        configuration=[
+            *((name, False) for name in ("defaults", "autocommit", "serializable", "pre-ping")),
+            ("defaults", True),
+        ],
+    ),
+]
 
 
-@pytest.fixture(params=[False, True], ids=["", "transactions"])
-def transactions(request):
-    return request.param
+def each_engine(test):
+    """Run a test with each configuration that can fail in a way of its own."""
+    for mark in (with_each_engine, *some_engines):
+        test = mark(test)
+    return test
 
 
+@pytest.fixture
+def engine(database, configuration):
+    return database.engine(**ENGINES[configuration[0]])
+
+
+@pytest.fixture
+def transactions(configuration):
+    return configuration[1]
+
+
+@each_engine
 async def test_every_operation_works(database, engine, transactions):
     store = database.store(engine=engine, transactions=transactions)
     session = store.session("s")
@@ -64,6 +94,7 @@ async def test_every_operation_works(database, engine, transactions):
     assert await session.pop_item() is None
 
 
+@each_engine
 async def test_many_tasks_at_once(database, engine, transactions):
     store = database.store(engine=engine, transactions=transactions)
 
@@ -79,6 +110,7 @@ async def test_many_tasks_at_once(database, engine, transactions):
     assert seen == [(k, i) for k in range(30) for i in range(4)]
 
 
+@each_engine
 async def test_a_statement_that_fails_takes_the_whole_operation_back(
     database, engine, transactions
 ):
@@ -115,6 +147,7 @@ OPERATIONS = {
 }
 
 
+@pytest.mark.no_tables
 async def test_events_see_every_statement(database):
     engine = database.engine()
     seen = []

@@ -7,9 +7,10 @@ import signal
 import pytest
 from killed import ring, write_until_killed
 
+import tiers
 from strongroom import Key
 
-KILLS = 50
+KILLS = tiers.by_tier(full=50, long=500)
 KEYS = [Key.generate().to_base64()]
 
 # Started from a server that holds the imports, so that a process costs milliseconds.

@@ -6,6 +6,8 @@ from sqlalchemy import event
 from strongroom import Codec, SQLAlchemySession
 from strongroom.session.settings import Settings
 
+pytestmark = pytest.mark.partitioned
+
 
 def said(*texts):
     return [{"role": "user", "content": str(text)} for text in texts]
@@ -288,6 +290,8 @@ async def test_every_codec_writes_what_every_other_operation_reads(database):
         assert [item async for item in session.iter_items()] == said("größe", "𝄞")
 
 
+@pytest.mark.no_tables
+@pytest.mark.partitioned(False)
 @pytest.mark.databases("sqlite-file", "postgresql", column_types=("text",))
 async def test_clear_leaves_nothing_in_tables_without_a_foreign_key(database):
     number = {"sqlite": "INTEGER PRIMARY KEY AUTOINCREMENT", "postgresql": "BIGSERIAL PRIMARY KEY"}

@@ -11,9 +11,12 @@ from histories import BATCHES, SIZE, check_batches, n
 
 WRITER = str(Path(__file__).with_name("writer.py"))
 
-pytestmark = pytest.mark.databases(
-    "sqlite-file", "postgresql", "mysql-aiomysql", "mysql-asyncmy", column_types=("text",)
-)
+pytestmark = [
+    pytest.mark.databases(
+        "sqlite-file", "postgresql", "mysql-aiomysql", "mysql-asyncmy", column_types=("text",)
+    ),
+    pytest.mark.no_tables,
+]
 
 
 async def run_writers(database, processes):

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import tiers
 from strongroom import Key, Keyring, SessionStore
 
 KEYS = Keyring(Key(b"k" * 32))
@@ -91,7 +92,9 @@ async def write_and_read(store, items):
 
 @pytest.mark.parametrize("column_type", ["text", "binary"])
 @pytest.mark.parametrize("spec", SPECS)
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(
+    max_examples=tiers.examples(25), deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
 @given(items=st.lists(values, max_size=4))
 def test_every_json_value_comes_back(open_store, spec, column_type, items):
     run, open_one = open_store
@@ -101,7 +104,6 @@ def test_every_json_value_comes_back(open_store, spec, column_type, items):
         assert as_json([newest]) == expected(items[-1:])
 
 
-@settings(max_examples=100, deadline=None)
 @given(items=st.lists(values, max_size=4))
 def test_every_json_value_comes_back_without_escapes(open_store, items):
     run, open_one = open_store

@@ -8,9 +8,12 @@ from sqlalchemy import text
 from histories import n
 from strongroom import SQLAlchemySession
 
-pytestmark = pytest.mark.databases(
-    "sqlite-file", "postgresql", "mysql-aiomysql", "mysql-asyncmy", column_types=("text",)
-)
+pytestmark = [
+    pytest.mark.databases(
+        "sqlite-file", "postgresql", "mysql-aiomysql", "mysql-asyncmy", column_types=("text",)
+    ),
+    pytest.mark.partitioned,
+]
 
 # name: the operation, what it returns, and the history that it leaves behind 1, 2 and the late 3
 OPERATIONS = {

@@ -30,7 +30,10 @@ def downgrade():
 """
 MAKE_STORE = "SessionStore.from_url(url)"
 
-pytestmark = pytest.mark.databases("sqlite-file", "postgresql", "mysql-aiomysql", "mysql-asyncmy")
+pytestmark = [
+    pytest.mark.databases("sqlite-file", "postgresql", "mysql-aiomysql", "mysql-asyncmy"),
+    pytest.mark.no_tables,
+]
 
 
 def env_py():

@@ -7,7 +7,7 @@ import pytest
 from histories import n
 from strongroom import ConfigurationError, EncodeError, Key, Keyring, Ledger
 
-pytestmark = pytest.mark.databases("mysql-aiomysql", "mysql-asyncmy")
+pytestmark = [pytest.mark.databases("mysql-aiomysql", "mysql-asyncmy"), pytest.mark.no_tables]
 
 MIB = 2**20
 OVERHEAD = 4096

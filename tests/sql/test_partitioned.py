@@ -1,52 +1,14 @@
 """PostgreSQL tables that are partitioned by session id, made as docs/databases.md says."""
 
-import asyncio
-import os
-import sys
-from pathlib import Path
-
 import pytest
 from sqlalchemy import event
 
-from databases import partitioned_tables
 from histories import n
 
-TESTS = Path(__file__).parents[1]
-SUITES = ["test_operations", "test_errors", "test_concurrency", "test_waiting"]
-HAND_MADE = "without_a_foreign_key"  # makes tables of its own
-
-pytestmark = pytest.mark.databases("postgresql", column_types=("text",))
-
-
-async def test_the_suites_of_sessions_pass_on_them(postgresql_server, database):
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        *("-m", "pytest", "-q", "-p", "no:cacheprovider"),
-        *("-k", f"postgresql-text and not {HAND_MADE}"),
-        *(str(TESTS / "sessions" / f"{suite}.py") for suite in SUITES),
-        cwd=TESTS.parent,
-        env={
-            **os.environ,
-            "STRONGROOM_TEST_PARTITIONED": "1",
-            "STRONGROOM_TEST_POSTGRESQL_URL": postgresql_server.admin.render_as_string(
-                hide_password=False
-            ),
-        },
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.STDOUT,
-    )
-    output, _ = await process.communicate()
-    assert process.returncode == 0, output.decode()[-5000:]
-    assert " passed" in output.decode()
-
-
-async def make(database):
-    for statement in partitioned_tables():
-        await database.execute(statement)
+pytestmark = pytest.mark.databases("postgresql-partitioned")
 
 
 async def test_they_need_no_index_besides_their_primary_key(database, caplog):
-    await make(database)
     store = database.store()
     await store.session("s").add_items(n(1, 2))
     assert await store.upgrade() is False
@@ -69,7 +31,6 @@ OPERATIONS = {
 
 @pytest.mark.parametrize("name", OPERATIONS)
 async def test_a_statement_reads_one_partition(database, name):
-    await make(database)
     for number in range(30):
         await database.session(f"s{number}").add_items(n(*range(40)))
     await database.execute("ANALYZE")

@@ -9,7 +9,7 @@ from bouncer import CONNECT_ARGS, SERVERS, pgbouncer
 from histories import check_batches, n
 from strongroom import Key, Keyring, Ledger
 
-pytestmark = pytest.mark.databases("postgresql", column_types=("text",))
+pytestmark = [pytest.mark.databases("postgresql", column_types=("text",)), pytest.mark.no_tables]
 
 TASKS = 16
 

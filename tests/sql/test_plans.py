@@ -13,9 +13,10 @@ ROWS = 150
 THEIRS = "idx_agent_messages_session_time"
 OURS = "idx_agent_messages_session_id"
 
-pytestmark = pytest.mark.databases(
-    "sqlite-file", "postgresql", "mysql-aiomysql", column_types=("text",)
-)
+pytestmark = [
+    pytest.mark.databases("sqlite-file", "postgresql", "mysql-aiomysql", column_types=("text",)),
+    pytest.mark.no_tables,
+]
 
 
 async def fill(database, **options):

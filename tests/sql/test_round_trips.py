@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from histories import n
 from proxy import counting_proxy
 
+pytestmark = pytest.mark.no_tables
 on_postgresql = pytest.mark.databases("postgresql")
 
 # name: the operation, and what it takes once its statements are prepared

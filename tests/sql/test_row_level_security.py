@@ -13,7 +13,7 @@ from histories import n
 from proxy import counting_proxy
 from strongroom import SessionStore
 
-pytestmark = pytest.mark.databases("postgresql", column_types=("text",))
+pytestmark = [pytest.mark.databases("postgresql", column_types=("text",)), pytest.mark.no_tables]
 
 tenant = ContextVar("tenant")
 

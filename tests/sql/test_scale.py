@@ -1,15 +1,16 @@
-"""A long session; STRONGROOM_SLOW=1 makes it a million rows."""
+"""A long session, of a million rows in the long tier."""
 
 import asyncio
 import json
-import os
 import sys
 from pathlib import Path
 
 import pytest
 
+import tiers
+
 SCRIPT = Path(__file__).with_name("memory_worker.py")
-ROWS = 1_000_000 if os.environ.get("STRONGROOM_SLOW") == "1" else 40_000
+ROWS = tiers.by_tier(full=40_000, long=1_000_000)
 ROOM = 8  # MB that iterating may take beside what its first batches took
 
 FILL = {

@@ -9,7 +9,7 @@ import asyncpg
 import pytest
 from sqlalchemy.exc import DBAPIError
 
-from databases import _wait_until_ready
+from database_servers import wait_until_ready
 
 WRITERS, SIZE = 8, 3
 
@@ -49,7 +49,7 @@ async def restart(server):
         # From this thread: the server ends with the thread that started it.
         server.process = server.start()
         try:
-            await asyncio.to_thread(_wait_until_ready, server)
+            await asyncio.to_thread(wait_until_ready, server)
             return await make_durable(server)
         except Exception:
             if time.monotonic() > deadline:

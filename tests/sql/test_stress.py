@@ -1,20 +1,17 @@
-"""Eight processes on one session and on many: order, isolation, and a serial order of it all.
+"""Eight processes on one session and on many: order, isolation, and a serial order of it all."""
 
-STRONGROOM_STRESS=10 makes them ten times as long.
-"""
-
-import os
 from pathlib import Path
 
 import pytest
 
+import tiers
 from histories import check_batches
 from serial import Operation, explains
 from workers import workers
 
 SCRIPT = Path(__file__).with_name("stress_worker.py")
 PROCESSES, SIZE = 8, 3
-BATCHES = 50 * int(os.environ.get("STRONGROOM_STRESS", "1"))
+BATCHES = tiers.by_tier(full=50, long=500)
 
 on_all = pytest.mark.databases(
     "sqlite-file", "postgresql", "mysql-aiomysql", "mysql-asyncmy", column_types=("text",)

@@ -12,9 +12,12 @@ from workers import workers
 SCRIPT = Path(__file__).with_name("table_maker.py")
 PROCESSES, ROUNDS = 16, 6
 
-pytestmark = pytest.mark.databases(
-    "sqlite-file", "postgresql", "mysql-aiomysql", "mysql-asyncmy", column_types=("text",)
-)
+pytestmark = [
+    pytest.mark.databases(
+        "sqlite-file", "postgresql", "mysql-aiomysql", "mysql-asyncmy", column_types=("text",)
+    ),
+    pytest.mark.no_tables,
+]
 
 
 def task_of(database, number, **more):

@@ -12,9 +12,10 @@ from histories import check_batches, n
 INDEX = "idx_agent_messages_session_id"
 ROWS = 3000
 
-pytestmark = pytest.mark.databases(
-    "sqlite-file", "postgresql", "mysql-aiomysql", column_types=("text",)
-)
+pytestmark = [
+    pytest.mark.databases("sqlite-file", "postgresql", "mysql-aiomysql", column_types=("text",)),
+    pytest.mark.no_tables,
+]
 
 
 async def tables_without_the_index(database):

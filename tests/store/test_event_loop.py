@@ -7,7 +7,7 @@ import pytest
 
 from histories import n
 from strongroom import Codec, EncodeError, JsonSerializer, Key, Keyring
-from strongroom.codec.row_codec import BoundCodec
+from strongroom.codec.row_codec import RowCodec
 
 on_sqlite = pytest.mark.databases("sqlite-file", column_types=("text",))
 
@@ -129,9 +129,9 @@ async def test_the_clock_is_looked_at_between_small_parts(database, monkeypatch,
     session = database.session(codec=spec)
     await session.add_items(items)
     sizes = []
-    decode_many = BoundCodec.decode_many
+    decode_many = RowCodec.decode_many
     monkeypatch.setattr(
-        BoundCodec,
+        RowCodec,
         "decode_many",
         lambda self, rows: sizes.append(sum(map(len, rows))) or decode_many(self, rows),
     )

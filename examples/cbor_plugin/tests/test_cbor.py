@@ -1,4 +1,4 @@
-"""What a publisher of a serializer tests: the suite of strongroom, and what is special about it."""
+"""Run the suite of strongroom on the serializer, and test what is special about it."""
 
 import cbor2
 import pytest

@@ -21,6 +21,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ModuleNotFoundError:
         sys.stderr.write('The command line needs two packages: pip install "strongroom[cli]"\n')
         return 3
-    from strongroom.cli.app import run
+    from strongroom.cli.run import run
 
     return run(arguments)

@@ -1,4 +1,4 @@
-"""What is printed: tables, notes, questions and JSON."""
+"""Print tables, notes, questions and JSON."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from strongroom.cli.failures import USAGE, Failure
-from strongroom.cli.plain import safe, to_json
+from strongroom.cli.errors import CommandError
+from strongroom.cli.exit_codes import USAGE
+from strongroom.cli.formatting import printable, to_json
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -29,7 +30,7 @@ def console(*, stderr: bool = False) -> Console:
 def _console(file: Any) -> Console:
     from rich.console import Console
 
-    is_terminal = draws(file)
+    is_terminal = is_interactive(file)
     return Console(
         file=file,
         markup=False,
@@ -41,7 +42,7 @@ def _console(file: Any) -> Console:
     )
 
 
-def draws(file: Any) -> bool:
+def is_interactive(file: Any) -> bool:
     """Tell whether an output is a terminal that can do more than print lines."""
     return bool(file.isatty()) and os.environ.get("TERM", "dumb") not in {"dumb", "unknown"}
 
@@ -56,20 +57,20 @@ def is_file(file: Any) -> bool:
 
 def say(text: str, style: str = "") -> None:
     """Print a line of the result."""
-    console().print(safe(text, lines=True), style=style or None)
+    console().print(printable(text, lines=True), style=style or None)
 
 
 def note(text: str, style: str = "") -> None:
     """Print a line that is no part of the result."""
-    console(stderr=True).print(safe(text, lines=True), style=style or None)
+    console(stderr=True).print(printable(text, lines=True), style=style or None)
 
 
-def dump(value: Any) -> None:
+def print_json(value: Any) -> None:
     """Print a JSON document."""
     print(to_json(value))  # noqa: T201 - rich would wrap it
 
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, best: str = "") -> None:
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, best: str = "") -> None:
     """Print rows under headings.
 
     A column whose heading ends in ``>`` has its text at the right; one that ends in ``?`` is left
@@ -79,7 +80,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, best: str = 
     from rich.text import Text
 
     output = console()
-    cells = [[safe(cell) for cell in row] for row in rows]
+    cells = [[printable(cell) for cell in row] for row in rows]
     shown = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     places = _fitting(columns, cells, output.width if output.is_terminal else _WIDE)
     for place in places:
@@ -114,15 +115,15 @@ def _fitting(columns: Sequence[str], cells: Sequence[Sequence[str]], room: int) 
     return places
 
 
-def ask(question: str, *, yes: bool) -> None:
-    """Return if the user agrees; raises Failure otherwise."""
+def confirm(question: str, *, yes: bool) -> None:
+    """Return if the user agrees; raises CommandError otherwise."""
     if yes:
         return
     if not sys.stdin.isatty():
-        raise Failure(f"{question} There is nobody to ask: pass --yes.", USAGE)
+        raise CommandError(f"{question} There is nobody to ask: pass --yes.", USAGE)
     note(f"{question} [y/N] ")
     if sys.stdin.readline().strip().lower() not in {"y", "yes"}:
-        raise Failure("Nothing was done.", 1)
+        raise CommandError("Nothing was done.", 1)
 
 
 class Notes(logging.Handler):

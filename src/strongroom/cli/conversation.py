@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from strongroom.cli.console import console
-from strongroom.cli.items import Part, describe_item
-from strongroom.cli.plain import moment, number, safe
+from strongroom.cli.formatting import format_count, format_time, printable
+from strongroom.cli.item_text import Part, describe_item
 
 if TYPE_CHECKING:
     from strongroom import SessionStore
@@ -29,7 +29,7 @@ class ShownRow:
     error: str | None = None
 
 
-async def rows_of(store: SessionStore, session_id: str, last: int | None) -> list[ShownRow]:
+async def read_rows(store: SessionStore, session_id: str, last: int | None) -> list[ShownRow]:
     """Read a session, or its last rows; what does not open becomes a row with an error."""
     from strongroom.errors import StrongroomError
     from strongroom.store.walk import Opener, walk, walk_heads
@@ -61,7 +61,7 @@ def print_rows(rows: Sequence[ShownRow], *, full: bool) -> None:
         if row.error is not None:
             title, parts = "does not open", [Part(row.error, folds=False)]
         about = "  ".join(
-            filter(None, (moment(row.created_at), f"row {row.row_id}" if row.row_id else ""))
+            filter(None, (format_time(row.created_at), f"row {row.row_id}" if row.row_id else ""))
         )
         _print_title(title, about, "bold red" if row.error else _STYLES.get(title, "bold"))
         for part in parts:
@@ -72,7 +72,7 @@ def _print_title(title: str, about: str, style: str) -> None:
     from rich.text import Text
 
     output = console()
-    text = Text(safe(title), style=style)
+    text = Text(printable(title), style=style)
     room = output.width - text.cell_len - len(about)
     if not output.is_terminal:
         text.append(f"  {about}" if about else "", "not bold dim")
@@ -86,7 +86,7 @@ def _print_part(part: Part, *, full: bool) -> None:
 
     output = console()
     text, rest = (part.text, "") if full or not part.folds else _fold(part.text)
-    for line in safe(text, lines=True).split("\n"):
+    for line in printable(text, lines=True).split("\n"):
         if not output.is_terminal:
             output.print(Text("  " + line))
             continue
@@ -103,4 +103,4 @@ def _fold(text: str) -> tuple[str, str]:
     left_out = len(text) - len(kept)
     if left_out <= 80:
         return text, ""
-    return kept, number(left_out, "more characters")
+    return kept, format_count(left_out, "more characters")

@@ -1,18 +1,13 @@
-"""Options that commands share, and how a command takes a whole group of them."""
+"""Options that commands share."""
 
 from __future__ import annotations
 
-import functools
-import inspect
-from collections.abc import Callable
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, get_type_hints
+from typing import Annotated
 
 import typer
-
-from strongroom.cli.failures import AGAIN_MESSAGE, INTERRUPTED, Failure
 
 
 class ColumnType(StrEnum):
@@ -23,7 +18,7 @@ class ColumnType(StrEnum):
 
 
 @dataclass(frozen=True)
-class Output:
+class OutputOptions:
     """How a command speaks."""
 
     debug: Annotated[
@@ -32,7 +27,7 @@ class Output:
 
 
 @dataclass(frozen=True)
-class Report(Output):
+class ReportOptions(OutputOptions):
     """How a command that reads speaks."""
 
     json: Annotated[bool, typer.Option("--json", help="Print one JSON document, for scripts.")] = (
@@ -41,7 +36,7 @@ class Report(Output):
 
 
 @dataclass(frozen=True)
-class Place:
+class TableOptions:
     """Where the tables are."""
 
     url: Annotated[
@@ -84,7 +79,7 @@ Folder = Annotated[Path | None, typer.Option(metavar="FOLDER", help="The ledger'
 
 
 @dataclass(frozen=True)
-class Ledgered(Place):
+class LedgerOptions(TableOptions):
     """Where the tables are, and the ledger that changes of them have to keep."""
 
     namespace: Namespace = ""
@@ -94,7 +89,7 @@ class Ledgered(Place):
 
 
 @dataclass(frozen=True)
-class Keys:
+class KeyOptions:
     """Where the keys are."""
 
     key_file: Annotated[
@@ -110,7 +105,7 @@ class Keys:
 
 
 @dataclass(frozen=True)
-class Sealed(Keys, Place):
+class CodecOptions(KeyOptions, TableOptions):
     """Where the tables are, and how their rows are written and read."""
 
     codec: Annotated[
@@ -126,7 +121,7 @@ class Sealed(Keys, Place):
         list[str] | None,
         typer.Option(
             metavar="NAME",
-            help="What else may be read: plaintext, fernet, aesgcm, fernet-token (its keys in "
+            help="Read this form too: plaintext, fernet, aesgcm, fernet-token (its keys in "
             "STRONGROOM_FERNET_KEYS, else those of --key-file), or encrypted-session (its "
             "master key in STRONGROOM_MASTER_KEY, and --ttl). Repeat it for several.",
         ),
@@ -144,43 +139,39 @@ class Sealed(Keys, Place):
     witness: Folder = None
 
 
+@dataclass(frozen=True)
+class TargetOptions:
+    """Where a copy goes, as far as that is not as in its source."""
+
+    to_url: Annotated[
+        str | None,
+        typer.Option(metavar="URL", envvar="STRONGROOM_TO_URL", help="The target's database."),
+    ] = None
+    to_codec: Annotated[
+        str | None, typer.Option(metavar="SPEC", help="How the target's rows are written.")
+    ] = None
+    to_key_file: Annotated[Path | None, typer.Option(metavar="FILE", help="The target's keys.")] = (
+        None
+    )
+    to_namespace: Annotated[
+        str | None, typer.Option(metavar="TEXT", help="The target's namespace.")
+    ] = None
+    to_column_type: Annotated[ColumnType | None, typer.Option(help="The target's column type.")] = (
+        None
+    )
+    to_schema: Annotated[str | None, typer.Option(metavar="NAME", help="The target's schema.")] = (
+        None
+    )
+    to_sessions_table: Annotated[
+        str | None, typer.Option(metavar="NAME", help="The target's table of sessions.")
+    ] = None
+    to_messages_table: Annotated[
+        str | None, typer.Option(metavar="NAME", help="The target's table of rows.")
+    ] = None
+
+
 Prefix = Annotated[
     str | None,
     typer.Option(metavar="TEXT", help="Only sessions whose id begins with this text."),
 ]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do it without asking.")]
-
-
-def takes_groups(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command an option for each field of the groups that its parameters name."""
-    hints = get_type_hints(command, include_extras=True)
-    groups: dict[str, Any] = {}
-    options: dict[str, inspect.Parameter] = {}
-    for name, parameter in inspect.signature(command).parameters.items():
-        kind = hints[name]
-        if not is_dataclass(kind):
-            options[name] = parameter.replace(annotation=kind)
-            continue
-        groups[name] = kind
-        known = get_type_hints(kind, include_extras=True)
-        for field in fields(kind):
-            options[field.name] = inspect.Parameter(
-                field.name,
-                inspect.Parameter.KEYWORD_ONLY,
-                default=field.default,
-                annotation=known[field.name],
-            )
-
-    @functools.wraps(command)
-    def wrapper(**given: Any) -> None:
-        for name, kind in groups.items():
-            given[name] = kind(**{field.name: given.pop(field.name) for field in fields(kind)})
-        try:
-            command(**given)
-        except KeyboardInterrupt:  # typer would end without a word
-            raise Failure(f"Interrupted. {AGAIN_MESSAGE}", INTERRUPTED) from None
-
-    ordered = sorted(options.values(), key=lambda option: option.kind)
-    wrapper.__signature__ = inspect.Signature(ordered)  # type: ignore[attr-defined]
-    wrapper.__annotations__ = {option.name: option.annotation for option in ordered}
-    return wrapper

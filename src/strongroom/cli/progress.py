@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
-from strongroom.cli.console import console, draws, note
+from strongroom.cli.console import console, is_interactive, note
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars
@@ -30,7 +30,7 @@ class Step(Protocol):
 
     @property
     def stage(self) -> str:
-        """What is being done."""
+        """The name of this part of the work."""
 
 
 @contextmanager
@@ -40,7 +40,7 @@ def progress(unit: str = "rows", *, apart: bool = True) -> Iterator[Callable[[St
     Where results may come out on the same terminal, not ``apart``, there is no bar, and nothing is
     said of what is soon done.
     """
-    if not apart or not draws(sys.stderr):
+    if not apart or not is_interactive(sys.stderr):
         yield _Lines(unit, tells_end=apart)
         return
     with _bars(unit) as bars:
@@ -52,7 +52,7 @@ def progress(unit: str = "rows", *, apart: bool = True) -> Iterator[Callable[[St
 @contextmanager
 def waiting(what: str) -> Iterator[None]:
     """Show that something goes on whose end is not known."""
-    if not draws(sys.stderr):
+    if not is_interactive(sys.stderr):
         yield
         return
     with console(stderr=True).status(what):

@@ -6,19 +6,16 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-from strongroom.codec import registry
-from strongroom.codec.readers import is_encrypted_session, is_fernet_token
-from strongroom.codec.row_codec import BoundCodec, Chain
-from strongroom.errors import ConfigurationError, PayloadError
-from strongroom.format import envelope
-from strongroom.format.ledger import without_link
-from strongroom.keys.keys import Keyring
+from strongroom.codec import chain, registry
+from strongroom.codec.chain import Chain
+from strongroom.codec.row_codec import RowCodec
+from strongroom.errors import ConfigurationError
+from strongroom.keys.keyring import Keyring
 from strongroom.protocols import (
     Cipher,
     Compressor,
     Item,
     Reader,
-    RowInfo,
     Serializer,
     Stored,
 )
@@ -55,7 +52,8 @@ class Codec:
             for stage in self.accept
         )
         object.__setattr__(self, "accept", accept)
-        object.__setattr__(self, "_chain", _chain(self))
+        stages = (self.serializer, self.compressor, self.cipher)
+        object.__setattr__(self, "_chain", chain.build(*stages, accept, self.max_size))
 
     @classmethod
     def parse(
@@ -102,12 +100,12 @@ class Codec:
         """The header of the rows that this codec writes; empty for bare JSON."""
         return self._chain.header
 
-    def bind(self, context: str, namespace: str = "") -> BoundCodec:
+    def bind(self, context: str, namespace: str = "") -> RowCodec:
         """Return the codec for the rows of one context, which for sessions is the session id."""
         for text in (context, namespace):
             if not text.isascii() and any("\ud800" <= mark <= "\udfff" for mark in text):
                 raise ValueError("A context and a namespace are text without lone surrogates.")
-        return BoundCodec(self._chain, context, namespace)
+        return RowCodec(self._chain, context, namespace)
 
     def encode(self, item: Item, *, context: str, namespace: str = "") -> bytes:
         """Return the row of an item; raises EncodeError."""
@@ -124,34 +122,6 @@ _SHAPES = {
     ("serializer", "cipher"),
     ("serializer", "compressor", "cipher"),
 }
-
-
-def describe(stored: Stored) -> RowInfo:
-    """Say without any key how a row was written; raises EnvelopeError for a malformed envelope.
-
-    Of a row that a ledger links, it is what stands behind the link.
-    """
-    stored = without_link(stored)
-    row = envelope.from_text(stored) if isinstance(stored, str) else stored
-    if row is not None and envelope.is_envelope(row):
-        parts = envelope.parse(row)
-        return RowInfo(
-            format="envelope",
-            version=envelope.VERSION,
-            serializer=parts.serializer,
-            compressor=parts.compressor,
-            cipher=parts.cipher,
-            key_id=parts.key_id,
-        )
-    if is_encrypted_session(stored):
-        return RowInfo(format="encrypted-session", cipher="fernet")
-    if is_fernet_token(stored):
-        return RowInfo(format="fernet-token", cipher="fernet")
-    try:
-        registry.built_in("serializer", "json").loads(stored)
-    except PayloadError:
-        return RowInfo(format="unknown")
-    return RowInfo(format="json", serializer="json")
 
 
 def _check_accept(accept: object) -> None:
@@ -175,87 +145,3 @@ def _named(name: str, keys: Keyring | None) -> tuple[registry.Kind, Any]:
 
 def _uses_keys(stage: object) -> bool:
     return isinstance(stage, str) and registry.find(stage)[0] == "cipher"
-
-
-def _chain(codec: Codec) -> Chain:
-    """Check the stages and lay the tables that reading and writing look them up in."""
-    tables: dict[str, dict[str, Any]] = {
-        kind: {} for kind in ("serializer", "compressor", "cipher", "reader")
-    }
-    own: tuple[tuple[str, object, type[Any]], ...] = (
-        ("serializer", codec.serializer, Serializer),
-        ("compressor", codec.compressor, Compressor),
-        ("cipher", codec.cipher, Cipher),
-    )
-    for kind, stage, protocol in own:
-        if stage is None and kind != "serializer":
-            continue
-        if not isinstance(stage, protocol):
-            raise ConfigurationError(
-                f"A codec's {kind} has to be one, and {type(stage).__name__} is not: a spec is "
-                f"read by Codec.parse."
-            )
-        _add(tables, kind, stage)
-    for accepted in codec.accept:
-        _add(tables, _kind(accepted), accepted)
-    header = envelope.build_header(
-        codec.serializer.name,
-        codec.compressor.name if codec.compressor else None,
-        codec.cipher.name if codec.cipher else None,
-        getattr(codec.cipher, "key_id", None),
-    )
-    plaintext = tables["reader"].pop("plaintext", None)
-    return Chain(
-        serializer=codec.serializer,
-        compressor=codec.compressor,
-        cipher=codec.cipher,
-        max_size=codec.max_size,
-        header=b"" if header == _BARE else header,
-        serializers=tables["serializer"],
-        compressors=tables["compressor"],
-        ciphers=tables["cipher"],
-        readers=tuple(tables["reader"].values()),
-        plaintext=None
-        if codec.cipher is None
-        else (plaintext.matches if plaintext is not None else _nothing),
-    )
-
-
-_BARE = envelope.build_header("json")
-
-
-def _kind(stage: object) -> registry.Kind:
-    """Tell what an object in accept is."""
-    if isinstance(stage, Cipher):
-        return "cipher"
-    if isinstance(stage, Reader):
-        return "reader"
-    if isinstance(stage, Compressor):
-        return "compressor"
-    if isinstance(stage, Serializer):
-        return "serializer"
-    raise ConfigurationError(
-        f"accept takes ciphers, readers, serializers, compressors and their names, not "
-        f"{type(stage).__name__}."
-    )
-
-
-def _add(tables: dict[str, dict[str, Any]], kind: Any, stage: Any) -> None:
-    """Enter a stage under the name that rows use for it."""
-    envelope.check_name(stage.name)
-    taken = stage.name in envelope.BUILT_IN and kind != "reader"
-    if taken and not registry.is_built_in(kind, stage):
-        raise ConfigurationError(
-            f"The {kind} {type(stage).__name__} bears the name {stage.name!r}, which is that of a "
-            f"built-in one: rename it, or its rows could not be told from those."
-        )
-    name = envelope.wire_name(stage.name) if kind == "serializer" else stage.name
-    present = tables[kind].setdefault(name, stage)
-    if present is not stage and present != stage and kind in {"cipher", "reader"}:
-        raise ConfigurationError(
-            f"The codec has the {kind} {name!r} twice: put all keys into one keyring."
-        )
-
-
-def _nothing(stored: Stored) -> bool:
-    return False

@@ -1,24 +1,27 @@
-"""Calls of a codec's stages; what a third party's raises becomes an error of ours.
+"""Guards around the stages of a codec: an exception of a third party becomes an error of ours.
 
-Reading returns a DecodeError instead of raising it where a frame holds plaintext: the caller raises
-it when those frames are gone.
+Where a frame holds plaintext, an error is returned instead of raised: the caller raises it when
+those frames are gone.
 """
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import Literal, TypeAlias
 
 from strongroom.errors import (
     AuthenticationError,
     DecodeError,
     MissingDependencyError,
+    NotJSONError,
     PayloadError,
     StrongroomError,
 )
-from strongroom.protocols import Box, Cipher, Compressor, Item, Reader, Serializer, Stored
+from strongroom.protocols import Box, Cipher, Item, Reader, Serializer, Stored
 
 Outcome: TypeAlias = Item | DecodeError
-"""What reading a row came to: the item, or why there is none. No item is an exception."""
+"""The outcome of reading a row: the item, or why there is none. No item is an exception."""
+
+Step: TypeAlias = Literal["cipher", "compressor", "serializer"]
 
 
 def bind(cipher: Cipher, namespace: str, context: str) -> Box:
@@ -32,55 +35,49 @@ def bind(cipher: Cipher, namespace: str, context: str) -> Box:
     raise AuthenticationError(problem)
 
 
-def open_body(box: Box, body: bytes, header: bytes) -> bytes:
-    """Decrypt; raises StrongroomError."""
-    try:
-        return box.open(body, header)
-    except StrongroomError:
-        raise
-    except Exception as error:  # noqa: BLE001 - a third party's cipher may raise anything
-        problem = f"The row does not open: its cipher failed with {type(error).__name__}."
-    raise AuthenticationError(problem)
-
-
-def decompress(compressor: Compressor, data: bytes, max_size: int) -> bytes | StrongroomError:
-    """Decompress, or return why not."""
-    try:
-        return compressor.decompress(data, max_size=max_size)
-    except StrongroomError as error:
-        return bare(error)
-    except Exception as error:  # noqa: BLE001 - a third party's stage may raise anything
-        return PayloadError(f"The row's compressor failed with {type(error).__name__}.")
+def failure(step: Step, error: Exception) -> StrongroomError:
+    """Return the error that says which stage failed to read a row, and why."""
+    if isinstance(error, StrongroomError):
+        if isinstance(error, NotJSONError):
+            # That error is for bare rows: anybody may write those, and sessions may skip them.
+            return PayloadError("What the row holds is not the JSON that its header promises.")
+        # What a cipher raises has seen no plaintext.
+        return error if step == "cipher" else stripped(error)
+    if step == "cipher":
+        return AuthenticationError(
+            f"The row does not open: its cipher failed with {type(error).__name__}."
+        )
+    return PayloadError(f"The row's {step} failed with {type(error).__name__}.")
 
 
 def loads(serializer: Serializer, data: Stored) -> Outcome:
-    """Parse, or return why not."""
+    """Parse a row that is bare JSON; an error is returned."""
     try:
         return serializer.loads(data)  # type: ignore[arg-type]  # ours take bare JSON as str too
     except StrongroomError as error:
-        return bare(error)
-    except Exception as error:  # noqa: BLE001 - a third party's stage may raise anything
-        return PayloadError(f"The row's serializer failed with {type(error).__name__}.")
+        return stripped(error)
+    except Exception as error:  # noqa: BLE001 - a subclass of our serializer may raise anything
+        return failure("serializer", error)
 
 
 def read(reader: Reader, stored: Stored, context: str) -> Outcome:
-    """Read a row that the reader recognises, or return why not; NOT_MINE if it does not."""
+    """Read a row that the reader recognises; NOT_MINE if it does not. An error is returned."""
     try:
         return reader.decode(stored, context=context) if reader.matches(stored) else NOT_MINE
     except DecodeError as error:
-        return bare(error)
+        return stripped(error)
     except Exception as error:  # noqa: BLE001 - a third party's reader may raise anything
         return PayloadError(f"The row's reader {reader.name!r} failed with {type(error).__name__}.")
 
 
 NOT_MINE = object()
-"""What reading comes to by a reader that does not recognise the row."""
+"""The outcome of a reader that does not recognise the row."""
 
 
-def bare(error: StrongroomError) -> StrongroomError:
-    """Strip an error of what hangs on it and of the frames it came through: they hold plaintext.
+def stripped(error: StrongroomError) -> StrongroomError:
+    """Strip an error of its cause, its context and its traceback: they may hold plaintext.
 
-    What is no DecodeError becomes one, but for a missing library.
+    An error that is no DecodeError becomes one, unless it says that a library is missing.
     """
     if not isinstance(error, DecodeError | MissingDependencyError):
         error = PayloadError(f"A stage failed on the row: {error.message}")

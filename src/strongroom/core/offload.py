@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from time import perf_counter
 
 from strongroom.codec.guards import Outcome
-from strongroom.codec.row_codec import BoundCodec
+from strongroom.codec.row_codec import RowCodec
 from strongroom.format.parts import parts
 from strongroom.protocols import Item, Stored
 
@@ -44,7 +44,7 @@ def _encode_all(encode_one: Callable[[Item], Stored], items: Sequence[Item]) -> 
     return [encode_one(item) for item in items]
 
 
-async def decode(bound: BoundCodec, stored: Sequence[Stored]) -> list[Outcome]:
+async def decode(bound: RowCodec, stored: Sequence[Stored]) -> list[Outcome]:
     """Return what the rows of one session came to."""
     most = _INFLATING_BYTES if bound.inflates else _INLINE_BYTES
     if sum(map(len, stored)) <= most:
@@ -59,7 +59,7 @@ async def decode(bound: BoundCodec, stored: Sequence[Stored]) -> list[Outcome]:
     return outcomes
 
 
-def _decode_all(bound: BoundCodec, stored: Sequence[Stored]) -> list[Outcome]:
+def _decode_all(bound: RowCodec, stored: Sequence[Stored]) -> list[Outcome]:
     outcomes: list[Outcome] = []
     for part in parts(stored, _THREAD_BYTES):
         outcomes += bound.decode_many(part)

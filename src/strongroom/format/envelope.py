@@ -14,17 +14,22 @@ padding. ``docs/row-format.md`` is the specification; no other module knows the 
 from __future__ import annotations
 
 import base64
-import binascii
 import re
 from dataclasses import dataclass
 
 from strongroom.errors import ConfigurationError, EnvelopeError
+from strongroom.format.text import NOT_CANONICAL, decode_text, to_text
 
 MAGIC = b"\xc1\xa5"
 LINK_MAGIC = b"\xc1\xa6\x01"
 """What a ledger's link begins with."""
 VERSION = 1
 KEY_ID_SIZE = 9
+HEADER_SIZE = len(MAGIC) + 4
+"""The size of a header without a key id and without names of third-party stages."""
+KEYED_HEADER_SIZE = HEADER_SIZE + KEY_ID_SIZE
+"""The same with a key id; in the text form it takes a whole number of characters."""
+KEYED_HEADER_TEXT_SIZE = KEYED_HEADER_SIZE // 3 * 4
 NO_KEY_ID = "AAAAAAAAAAAA"
 """The key id of a third-party cipher that has none: nine zeros."""
 
@@ -39,14 +44,6 @@ THIRD_PARTY = 0xFF
 _CIPHER_NAMES = {number: name for name, number in CIPHERS.items()}
 _SERIALIZER_NAMES = {number: name for name, number in SERIALIZERS.items()}
 _COMPRESSOR_NAMES = {number: name for name, number in COMPRESSORS.items()}
-_FIXED_SIZE = len(MAGIC) + 4
-_URL_SAFE = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
-_NOT_CANONICAL = "The row is not canonical base64url without padding: it is truncated or altered."
-_FROM_URL_SAFE = bytes.maketrans(b"-_+/=", b"+/!!!")
-"""From base64url to base64, whose own characters base64url lacks."""
-_TO_URL_SAFE = bytes.maketrans(b"+/", b"-_")
-_LAST_CHARACTERS = ("", "", "AQgw", "AEIMQUYcgkosw048")
-"""What a text may end in whose length leaves this rest by four."""
 _NAME = re.compile(rb"[a-z0-9_-]{1,64}")
 
 
@@ -98,7 +95,7 @@ def key_id_bytes(key_id: str) -> bytes:
 
 def parse(row: bytes) -> Envelope:
     """Take a row apart; EnvelopeError if it is truncated, malformed or of another version."""
-    if len(row) < _FIXED_SIZE:
+    if len(row) < HEADER_SIZE:
         raise EnvelopeError("The row is truncated: its header is not complete.")
     if row[2] != VERSION:
         raise EnvelopeError(
@@ -106,7 +103,7 @@ def parse(row: bytes) -> Envelope:
             f"version {VERSION}: upgrade strongroom, or the row is damaged."
         )
     suite, serial, compress = row[3], row[4], row[5]
-    cipher, end = _stage_name("suite", suite, _CIPHER_NAMES, row, _FIXED_SIZE)
+    cipher, end = _stage_name("suite", suite, _CIPHER_NAMES, row, HEADER_SIZE)
     serializer, end = _stage_name("serializer", serial, _SERIALIZER_NAMES, row, end)
     compressor, end = _stage_name("compressor", compress, _COMPRESSOR_NAMES, row, end)
     if serializer is None:
@@ -121,11 +118,6 @@ def parse(row: bytes) -> Envelope:
     return Envelope(row[:end], row[end:], serializer, compressor, cipher, key_id)
 
 
-def to_text(row: bytes) -> str:
-    """Return the text form of a row: base64url without padding."""
-    return binascii.b2a_base64(row, newline=False).translate(_TO_URL_SAFE, b"=").decode("ascii")
-
-
 def from_text(stored: str) -> bytes | None:
     """Return the row of a text form, or None if the text is no envelope.
 
@@ -136,32 +128,8 @@ def from_text(stored: str) -> bytes | None:
         return None
     row = decode_text(stored)
     if row is None:
-        raise EnvelopeError(_NOT_CANONICAL)
+        raise EnvelopeError(NOT_CANONICAL)
     return row
-
-
-def check_canonical(stored: str) -> None:
-    """Raise EnvelopeError unless a text is canonical base64url without padding."""
-    rest = len(stored) % 4
-    ends_well = not rest or stored[-1] in _LAST_CHARACTERS[rest]
-    if not ends_well or not stored.isascii() or stored.encode().translate(None, _URL_SAFE):
-        raise EnvelopeError(_NOT_CANONICAL)
-
-
-def decode_text(text: str) -> bytes | None:
-    """Decode canonical base64url without padding; None for any other text.
-
-    Python's decoders skip stray characters and ignore stray bits, so two texts would be one row.
-    Here other characters fail, and the last one has to leave the bits zero that it has too many.
-    """
-    rest = len(text) % 4
-    if rest and text[-1] not in _LAST_CHARACTERS[rest]:
-        return None
-    try:
-        data = text.encode("ascii").translate(_FROM_URL_SAFE)
-        return binascii.a2b_base64(data + b"=" * (-rest % 4), strict_mode=True)
-    except ValueError:
-        return None
 
 
 def has_text_magic(stored: bytes) -> bool:

@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError
 
 from strongroom.errors import StrongroomError, WitnessError
 from strongroom.format.ledger import Head, LinkedRow
-from strongroom.ledger.ledger import BoundLedger
+from strongroom.ledger.session_ledger import SessionLedger
 from strongroom.protocols import Witness
 from strongroom.sql.dialects.base.ledger import Heads, History, MovedOnError, RowVanishedError
 from strongroom.sql.gate import settle
@@ -30,7 +30,7 @@ class Keeper:
     """
 
     def __init__(
-        self, backend: Backend, session_id: str, ledger: BoundLedger, witness: Witness | None
+        self, backend: Backend, session_id: str, ledger: SessionLedger, witness: Witness | None
     ) -> None:
         self._backend = backend
         self._session_id = session_id

@@ -13,7 +13,8 @@ from strongroom.errors import ConflictError, HistoryTamperedError
 from strongroom.format.ledger import NO_UID, Head, LinkedRow, Links
 from strongroom.history.head import Keeper
 from strongroom.history.plain import FIRST_ROW
-from strongroom.ledger.ledger import BoundLedger, Chain
+from strongroom.ledger.session_ledger import SessionLedger
+from strongroom.ledger.verification import HistoryVerifier
 from strongroom.protocols import Stored, Witness
 from strongroom.sql.dialects.base.ledger import Heads, Step
 from strongroom.sql.dialects.base.session import Row
@@ -47,7 +48,7 @@ class LinkedHistory:
     """
 
     def __init__(
-        self, backend: Backend, session_id: str, ledger: BoundLedger, witness: Witness | None
+        self, backend: Backend, session_id: str, ledger: SessionLedger, witness: Witness | None
     ) -> None:
         self._backend = backend
         self._session_id = session_id
@@ -86,7 +87,7 @@ class LinkedHistory:
 
     async def moments(self, size: int) -> AsyncIterator[Moment]:
         """Yield what ``batches`` does, with links and heads."""
-        chain, place = Chain(self._ledger), FIRST_ROW
+        chain, place = HistoryVerifier(self._ledger), FIRST_ROW
         first: Head | None = None
         while True:
             head, rows = await self._after(place, size)

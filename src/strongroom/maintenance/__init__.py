@@ -4,11 +4,13 @@ Everything here is flat in memory, may be killed at any point and started again,
 store's codec, not the hooks of a session's subclass.
 """
 
-from strongroom.maintenance._report import Failure
-from strongroom.maintenance.copy import CopyReport, Mismatch, copy
-from strongroom.maintenance.ledgers import AdoptReport, ResetReport, adopt, reset
+from strongroom.maintenance.adopt import AdoptReport, adopt
+from strongroom.maintenance.copy import CopyReport, copy
+from strongroom.maintenance.copy_check import Mismatch
 from strongroom.maintenance.progress import Progress
 from strongroom.maintenance.recode import RecodeReport, recode
+from strongroom.maintenance.report import Failure
+from strongroom.maintenance.reset import ResetReport, reset
 from strongroom.maintenance.verify import VerifyReport, verify
 
 __all__ = [

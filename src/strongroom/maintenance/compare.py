@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 import itertools
-import random
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from time import perf_counter
 
 from strongroom.codec import registry
 from strongroom.codec.codec import Codec
-from strongroom.codec.serializers.orjson import OrjsonSerializer
 from strongroom.errors import ConfigurationError, MissingDependencyError, StrongroomError
 from strongroom.format import envelope
-from strongroom.keys.keys import Key, Keyring
+from strongroom.keys.key import Key
+from strongroom.keys.keyring import Keyring
 from strongroom.maintenance.progress import Progress
 from strongroom.protocols import Item, Stored
 from strongroom.sql.schema import ColumnType
-from strongroom.store.jsonlines import load_line
-from strongroom.store.store import SessionStore
-from strongroom.store.walk import Opener, walk, walk_heads, walk_sessions
 
-_MOST_SESSIONS = 200
 _ROUNDS = 5
 _SECONDS_A_CODEC = 1.0
 _BASELINE = "json"
@@ -29,9 +24,9 @@ _BASELINE = "json"
 
 @dataclass(frozen=True, kw_only=True)
 class CodecFigures:
-    """What a codec makes of the items; ``encode_us`` and ``decode_us`` are microseconds an item.
+    """The size and the speed of a codec; ``encode_us`` and ``decode_us`` are microseconds an item.
 
-    ``bytes`` is what the column holds for all of them, and ``ratio`` that against bare JSON.
+    ``bytes`` is the size of all items as stored, ``ratio`` that size over the one of bare JSON.
     """
 
     spec: str
@@ -87,62 +82,6 @@ def compare(
     bare = next((figures.bytes for figures in found if figures.spec == _BASELINE), 0)
     figures = [_against(one, bare) for one in sorted(found, key=lambda one: one.bytes)]
     return CompareReport(items=len(items), bytes=bare, codecs=tuple(figures), left_out=left_out)
-
-
-async def sample(store: SessionStore, rows: int, *, prefix: str | None = None) -> list[Item]:
-    """Return the items of at most so many rows, drawn from up to 200 sessions drawn at random.
-
-    Raises DecodeError for a row that does not open.
-    """
-    chance = random.Random()  # noqa: S311 - a sample is no secret
-    names: list[str] = []
-    seen = 0
-    async for page in walk_sessions(store, prefix=prefix):
-        for session in page:
-            seen += 1
-            if len(names) < _MOST_SESSIONS:
-                names.append(session.session_id)
-            elif (place := chance.randrange(seen)) < _MOST_SESSIONS:
-                names[place] = session.session_id
-    drawn: list[tuple[str, int]] = []
-    for name in names:
-        ids = [h.row_id async for heads in walk_heads(store, session_id=name) for h in heads]
-        chosen = chance.sample(ids, min(len(ids), rows))
-        drawn += [(name, row_id) for row_id in chosen]
-    wanted = set(chance.sample(drawn, min(len(drawn), rows)))
-    opener, items = Opener(store), []
-    for name in {session_id for session_id, _ in wanted}:
-        async for batch in walk(store, session_id=name, wanted=lambda h: h[:2] in wanted):
-            for outcome in await opener.open(batch.rows):
-                if isinstance(outcome, StrongroomError):
-                    raise outcome
-                items.append(outcome)
-    return items
-
-
-def read_lines(lines: Iterable[str], most: int) -> list[Item]:
-    """Return the items of JSON Lines: those of an export, or an item a line.
-
-    Raises ConfigurationError with the number of a line that is neither.
-    """
-    items: list[Item] = []
-    for number, line in enumerate(lines, 1):
-        if len(items) == most:
-            break
-        if not line.strip():
-            continue
-        record = load_line(line)
-        if not isinstance(record, str):
-            items.append(record[2])
-            continue
-        problem = False
-        try:
-            items.append(OrjsonSerializer().loads(line))
-        except StrongroomError:
-            problem = True  # raised below, as that error has seen the line
-        if problem:
-            raise ConfigurationError(f"Line {number} is not JSON.")
-    return items
 
 
 def _specs() -> list[str]:

@@ -57,13 +57,7 @@ class Meter:
             store.check_session_id(session_id)
         total = 0
         if callback is not None and counts:
-            total = await store.backend.read(
-                lambda db, conn: (
-                    many_of(db).count_rows(conn, prefix or None)
-                    if session_id is None
-                    else many_of(db).count_of(conn, session_id)
-                )
-            )
+            total = await _count_rows(store, prefix, session_id)
         return cls(callback, stage, total)
 
     def add(self, rows: int) -> None:
@@ -80,3 +74,9 @@ class Meter:
     def _report(self, callback: Callable[[Progress], object]) -> None:
         self._next = time.monotonic() + _SECONDS_BETWEEN
         callback(Progress(self._done, self._total, self._stage))
+
+
+async def _count_rows(store: SessionStore, prefix: str | None, session_id: str | None) -> int:
+    if session_id is not None:
+        return await store.backend.read(lambda db, conn: many_of(db).count_of(conn, session_id))
+    return await store.backend.read(lambda db, conn: many_of(db).count_rows(conn, prefix or None))

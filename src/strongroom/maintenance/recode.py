@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
-from strongroom.codec.readers import PlaintextReader
-from strongroom.errors import EncodeError, EnvelopeError, StrongroomError
-from strongroom.format import envelope
-from strongroom.format.ledger import link_key_id
-from strongroom.maintenance._report import Failure, Failures, Pace
-from strongroom.maintenance.ledgers import renew_heads
+from sqlalchemy import Connection
+
+from strongroom.errors import EncodeError, StrongroomError
+from strongroom.history.ledgered import LinkedHistory
+from strongroom.maintenance.pace import Pace
 from strongroom.maintenance.progress import Meter, Progress
-from strongroom.protocols import Reader, Stored
-from strongroom.sql.dialects.store_registry import Change, Head, StoredRow, many_of
+from strongroom.maintenance.report import Failure, Failures
+from strongroom.maintenance.written_form import WrittenForm
+from strongroom.sql.dialects.base.session import Database
+from strongroom.sql.dialects.store_registry import Change, StoredRow, many_of
 from strongroom.store.store import SessionStore
-from strongroom.store.walk import BATCH_BYTES, Opener, unlinked, walk
+from strongroom.store.walk import BATCH_BYTES, Opener, walk
 
 _BATCH_ROWS = 200
 
 
 @dataclass(frozen=True, kw_only=True)
 class RecodeReport:
-    """What was rewritten, and what could not be.
+    """Counts the rows that were rewritten, and those that could not be.
 
     ``rows`` is how many rows the last pass saw, ``recoded`` how many were rewritten in all
     passes; in a dry run, how many would be. ``failures`` lists the first 1,000 of the ``failed``
@@ -38,7 +39,7 @@ class RecodeReport:
 
     @property
     def ok(self) -> bool:
-        """Whether no row was left behind."""
+        """Return whether no row was left behind."""
         return not self.failed
 
 
@@ -71,23 +72,11 @@ async def recode(
         passes += 1
         run = _Pass(store, dry_run=dry_run)
         meter = await Meter.of_rows(progress, f"pass {passes}", store, prefix)
-        async for batch in walk(
-            store,
-            prefix=prefix,
-            wanted=run.target.may_differ,
-            batch_rows=pace.batch(batch_rows),
-            batch_bytes=batch_bytes,
-        ):
-            await run.rewrite(batch.rows)
-            run.rows += batch.seen
-            meter.add(batch.seen)
-            if batch.rows:
-                await pace.after(len(batch.rows))
-        meter.finish()
+        await run.rewrite_all(prefix, pace, meter, batch_rows, batch_bytes)
         recoded += run.recoded
         if dry_run or not run.found:
             if store.ledger is not None and not dry_run:
-                await renew_heads(store, prefix)
+                await _renew_heads(store, prefix)
             return RecodeReport(
                 rows=run.rows,
                 recoded=recoded,
@@ -102,16 +91,33 @@ class _Pass:
     """One walk over the store; ``found`` counts the rows that there was something to do about."""
 
     def __init__(self, store: SessionStore, *, dry_run: bool) -> None:
-        self.target = _Target(store)
+        self._form = WrittenForm(store)
         self.rows = self.found = self.recoded = 0
         self.failures = Failures()
         self._store = store
         self._dry_run = dry_run
         self._opener = Opener(store)
 
-    async def rewrite(self, rows: list[StoredRow]) -> None:
-        """Rewrite those of the rows that differ from what the codec would write."""
-        changes = await self._changes([row for row in rows if self.target.differs(row.value)])
+    async def rewrite_all(
+        self, prefix: str | None, pace: Pace, meter: Meter, batch_rows: int, batch_bytes: int
+    ) -> None:
+        """Rewrite those of the store's rows that differ from what the codec would write."""
+        async for batch in walk(
+            self._store,
+            prefix=prefix,
+            wanted=self._form.may_differ,
+            batch_rows=pace.batch(batch_rows),
+            batch_bytes=batch_bytes,
+        ):
+            await self._rewrite(batch.rows)
+            self.rows += batch.seen
+            meter.add(batch.seen)
+            if batch.rows:
+                await pace.after(len(batch.rows))
+        meter.finish()
+
+    async def _rewrite(self, rows: list[StoredRow]) -> None:
+        changes = await self._changes([row for row in rows if self._form.differs(row.value)])
         self.found += len(changes)
         if self._dry_run:
             self.recoded += len(changes)
@@ -139,52 +145,25 @@ class _Pass:
         return changes
 
 
-class _Target:
-    """The form that a codec writes, told by the header alone."""
+async def _renew_heads(store: SessionStore, prefix: str | None) -> None:
+    """Put every head under the ledger's primary key."""
+    async for names in _names_with_head(store):
+        for name in names:
+            history = store.history(name)
+            if name.startswith(prefix or "") and isinstance(history, LinkedHistory):
+                await history.renew()
 
-    def __init__(self, store: SessionStore) -> None:
-        codec = store.codec
-        self._store = store
-        self._header = codec.header
-        # As many characters of the text form as show the header, and at least the magic.
-        self._shown = (max(len(self._header), 3) + 2) // 3 * 4
-        self._readers = [
-            stage
-            for stage in codec.accept
-            if isinstance(stage, Reader) and not isinstance(stage, PlaintextReader)
-        ]
 
-    def may_differ(self, head: Head) -> bool:
-        """Tell, without the rest of a row, whether it has to be looked at."""
-        if self._is_linked_otherwise(head.head):
-            return True
-        row = self._envelope(unlinked(self._store, head.head))
-        if self._header:
-            return row is None or not row.startswith(self._header)
-        # Bare JSON has no header, and a reader tells its rows by the whole of them.
-        return row is not None or bool(self._readers)
+async def _names_with_head(store: SessionStore) -> AsyncIterator[list[str]]:
+    """Yield the ids of the sessions that have a head."""
+    after: str | None = None
 
-    def differs(self, stored: Stored) -> bool:
-        """Tell whether a row that had to be looked at is not in the codec's form."""
-        if self._is_linked_otherwise(stored):
-            return True
-        stored = unlinked(self._store, stored)
-        if self._header or self._envelope(stored) is not None:
-            return True
-        return any(reader.matches(stored) for reader in self._readers)
+    def step(db: Database, conn: Connection) -> list[str]:
+        return store.backend.head_statements(db).sessions(conn, after, _BATCH_ROWS)
 
-    def _is_linked_otherwise(self, stored: Stored) -> bool:
-        """Tell a row whose link is under another key than the ledger's primary one."""
-        ledger = self._store.ledger
-        if ledger is None or not envelope.is_linked(stored):
-            return False
-        return link_key_id(stored) != ledger.keys.primary.id
-
-    def _envelope(self, stored: Stored) -> bytes | None:
-        """Return the beginning of an envelope, b"" of a damaged one; None for anything else."""
-        if isinstance(stored, bytes):
-            return stored if envelope.is_envelope(stored) else None
-        try:
-            return envelope.from_text(stored[: self._shown])
-        except EnvelopeError:
-            return b""
+    while True:
+        names = await store.backend.read(step)
+        yield names
+        if len(names) < _BATCH_ROWS:
+            return
+        after = names[-1]

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
+from sqlalchemy import Connection
+
 from strongroom.errors import ConflictError, DecodeError, StrongroomError
 from strongroom.history.plain import History
-from strongroom.maintenance._report import Failure, Failures
 from strongroom.maintenance.progress import Meter, Progress
-from strongroom.sql.dialects.base.session import Row
+from strongroom.maintenance.report import Failure, Failures
+from strongroom.sql.dialects.base.session import Database, Row
 from strongroom.sql.dialects.store_registry import many_of
 from strongroom.store.store import SessionStore
 from strongroom.store.walk import BATCH_BYTES, BATCH_ROWS, Opener, walk, walk_sessions
@@ -28,7 +30,7 @@ class VerifyReport:
 
     @property
     def ok(self) -> bool:
-        """Whether every row opened."""
+        """Return whether every row opened."""
         return not self.failed
 
 
@@ -81,17 +83,25 @@ async def _verify_histories(
     async for page in walk_sessions(store, prefix=prefix):
         for session in page:
             rows += await _verify_history(store, session.session_id, failures, meter)
-    after = ""
-    while True:
-        place = after
-        names = await store.backend.read(
-            lambda db, conn: many_of(db).ids_without_session(conn, place, BATCH_ROWS)  # noqa: B023 - awaited here
-        )
+    async for names in _names_without_session(store):
         for name in names:
             if name.startswith(prefix or ""):
                 rows += await _verify_history(store, name, failures, meter)
+    return rows
+
+
+async def _names_without_session(store: SessionStore) -> AsyncIterator[list[str]]:
+    """Yield the ids that the ledger has a head for, and whose session is not there."""
+    after = ""
+
+    def step(db: Database, conn: Connection) -> list[str]:
+        return many_of(db).ids_without_session(conn, after, BATCH_ROWS)
+
+    while True:
+        names = await store.backend.read(step)
+        yield names
         if len(names) < BATCH_ROWS:
-            return rows
+            return
         after = names[-1]
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from strongroom.codec.guards import Outcome
-from strongroom.codec.row_codec import BoundCodec
+from strongroom.codec.row_codec import RowCodec
 from strongroom.errors import DecodeError, EncodeError, NotJSONError
 from strongroom.format import envelope
 from strongroom.protocols import Item, Stored
@@ -28,7 +28,7 @@ class Conversion:
 
     store: SessionStore
     session_id: str
-    codec: BoundCodec
+    codec: RowCodec
     serialize: Hook | None
     deserialize: Hook | None
 

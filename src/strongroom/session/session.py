@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any, Self, Unpack, cast
 from sqlalchemy.ext.asyncio import async_sessionmaker
 
 from strongroom.codec.codec import Codec
-from strongroom.codec.row_codec import BoundCodec
+from strongroom.codec.row_codec import RowCodec
 from strongroom.errors import DecodeError
 from strongroom.history.plain import OPTIMISTIC_TRIES, PlainHistory
-from strongroom.keys.keys import Keyring
+from strongroom.keys.keyring import Keyring
 from strongroom.ledger.ledger import Ledger
 from strongroom.protocols import Item
 from strongroom.session.compaction import Snapshot, take_snapshot
@@ -121,7 +121,7 @@ class SQLAlchemySession:
         self._store.check_session_id(session_id)
         self._session_id = session_id
         self._history = self._store.history(session_id)
-        self._bound_codec: BoundCodec | None = None
+        self._bound_codec: RowCodec | None = None
 
     @property
     def session_settings(self) -> SessionSettings | None:
@@ -315,7 +315,7 @@ class SQLAlchemySession:
     # Between items and rows ---------------------------------------------------------------------
 
     @property
-    def _bound(self) -> BoundCodec:
+    def _bound(self) -> RowCodec:
         if self._bound_codec is None:
             self._bound_codec = self._store.bind(self.session_id)
         return self._bound_codec

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from agents.memory import SessionSettings
 
     from strongroom.codec.codec import Codec
-    from strongroom.keys.keys import Keyring
+    from strongroom.keys.keyring import Keyring
     from strongroom.ledger.ledger import Ledger
     from strongroom.sql.schema import ColumnType
     from strongroom.store.store import OnError

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from strongroom.codec.codec import describe
+from strongroom.codec.describe import describe
 from strongroom.errors import (
     EnvelopeError,
     HistoryTamperedError,

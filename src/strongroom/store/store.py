@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeAlias, Unpac
 
 from strongroom.codec.codec import Codec
 from strongroom.codec.guards import Outcome
-from strongroom.codec.row_codec import BoundCodec
+from strongroom.codec.row_codec import RowCodec
 from strongroom.codec.serializers.json import JsonSerializer
 from strongroom.core import offload
 from strongroom.errors import ConfigurationError, DecodeError, NotJSONError, RowLeftOutError
 from strongroom.history.ledgered import LinkedHistory
 from strongroom.history.plain import History, PlainHistory
-from strongroom.keys.keys import Keyring
+from strongroom.keys.keyring import Keyring
 from strongroom.ledger.ledger import Ledger
 from strongroom.protocols import Item, Stored
 from strongroom.sql.engine import make_engine
@@ -249,7 +249,7 @@ class SessionStore:
 
     # Between items and rows -------------------------------------------------------------------
 
-    def bind(self, session_id: str) -> BoundCodec:
+    def bind(self, session_id: str) -> RowCodec:
         """Return the codec for the rows of one session."""
         return self.codec.bind(session_id, self.namespace)
 
@@ -260,7 +260,7 @@ class SessionStore:
         bound = self.ledger.bind(session_id, self.namespace)
         return LinkedHistory(self.backend, session_id, bound, self.ledger.witness)
 
-    def to_column(self, bound: BoundCodec, item: Item) -> Stored:
+    def to_column(self, bound: RowCodec, item: Item) -> Stored:
         """Return what the column holds for an item; raises EncodeError."""
         return bound.encode_text(item) if self._text else bound.encode(item)
 
@@ -269,11 +269,11 @@ class SessionStore:
         """Whether rows lie in a text column."""
         return self._text
 
-    async def encode(self, bound: BoundCodec, items: Iterable[Item]) -> list[Stored]:
+    async def encode(self, bound: RowCodec, items: Iterable[Item]) -> list[Stored]:
         """Encode a batch; what takes long is done in a thread, and the event loop goes on."""
         return await offload.encode(bound.encode_text if self._text else bound.encode, items)
 
-    async def decode(self, bound: BoundCodec, stored: Sequence[Stored]) -> list[Outcome]:
+    async def decode(self, bound: RowCodec, stored: Sequence[Stored]) -> list[Outcome]:
         """Decode rows; what takes long is done in a thread, and the event loop goes on."""
         return await offload.decode(bound, stored)
 

@@ -8,10 +8,10 @@ from itertools import groupby
 from typing import TYPE_CHECKING, NamedTuple
 
 from strongroom.codec.guards import Outcome
-from strongroom.codec.row_codec import BoundCodec
+from strongroom.codec.row_codec import RowCodec
 from strongroom.errors import EnvelopeError, StrongroomError
 from strongroom.format.ledger import without_link
-from strongroom.ledger.ledger import BoundLedger
+from strongroom.ledger.session_ledger import SessionLedger
 from strongroom.protocols import Item, Stored
 from strongroom.sql.dialects.store_registry import FIRST_ID, Head, SessionRow, StoredRow, many_of
 
@@ -137,9 +137,9 @@ class Opener:
         self._store = store
         self._session_id: str | None = None
         self._bound = store.bind("")
-        self._ledger: BoundLedger | None = None
+        self._ledger: SessionLedger | None = None
 
-    def bound(self, session_id: str) -> BoundCodec:
+    def bound(self, session_id: str) -> RowCodec:
         """Return the codec for a session's rows."""
         if session_id != self._session_id:
             self._bound = self._store.bind(session_id)
@@ -179,7 +179,7 @@ class Opener:
         return outcomes
 
     @staticmethod
-    def _open_linked(bound: BoundCodec, ledger: BoundLedger, row: StoredRow) -> Outcome:
+    def _open_linked(bound: RowCodec, ledger: SessionLedger, row: StoredRow) -> Outcome:
         try:
             return bound.decode(ledger.open_value(row.value, row.row_id)[1])
         except StrongroomError as error:
@@ -194,7 +194,7 @@ def unlinked(store: SessionStore, stored: Stored) -> Stored:
         return stored
 
 
-def _outcome(bound: BoundCodec, value: Stored) -> Outcome:
+def _outcome(bound: RowCodec, value: Stored) -> Outcome:
     try:
         return bound.decode(value)
     except StrongroomError as error:

@@ -20,6 +20,7 @@ from strongroom import (
     UnknownKeyError,
     ZlibCompressor,
 )
+from strongroom.format.text import decode_text, to_text
 from strongroom.testing.stages import StageSuite
 from strongroom.testing.values import PROPERTY, SECRET, shown
 
@@ -172,6 +173,22 @@ class CipherSuite(StageSuite):
         payloads = [b"%d" % number * 100 for number in range(800)]
         with ThreadPoolExecutor(8) as pool:
             assert list(pool.map(lambda p: box.open(box.seal(p, head), head), payloads)) == payloads
+
+    def test_a_text_form_is_the_base64url_of_the_body(self) -> None:
+        cipher = self.make(RING)
+        box: Any = cipher.bind("", "s")
+        head = header(cipher)
+        if not (hasattr(box, "seal_text") and hasattr(box, "open_text")):
+            return  # The text form is optional.
+        for size in range(40):
+            payload = bytes(size)
+            assert box.open(decode_text(box.seal_text(payload, head)), head) == payload
+            assert box.open_text(to_text(box.seal(payload, head)), head) == payload
+        body = box.seal(PAYLOAD, head)
+        for position in range(len(body)):
+            altered = body[:position] + bytes([body[position] ^ 1]) + body[position + 1 :]
+            with pytest.raises(AuthenticationError):
+                box.open_text(to_text(altered), head)
 
     def test_works_in_a_codec(self) -> None:
         codec = Codec(JsonSerializer(), cipher=self.make(RING))

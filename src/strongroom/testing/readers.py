@@ -20,7 +20,7 @@ from strongroom import (
     Reader,
     StrongroomError,
 )
-from strongroom.format.envelope import to_text
+from strongroom.format.text import to_text
 from strongroom.testing.values import PROPERTY, same
 
 _CODEC = Codec(OrjsonSerializer(), cipher=AesGcmCipher(Keyring(Key(bytes([68]) * 32))))

@@ -190,5 +190,36 @@ class IsNoValue(AesGcmCipher):
     __hash__ = object.__hash__
 
 
+class PaddedText(Box):
+    def seal_text(self, payload, header):
+        return base64.urlsafe_b64encode(self.seal(payload, header)).decode()
+
+    def open_text(self, body, header):
+        return self.open(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)), header)
+
+
+@fault("test_a_text_form_is_the_base64url_of_the_body", CipherSuite)
+class PadsItsText(Gcm):
+    def bind(self, namespace, context):
+        return PaddedText(self, self.binding(namespace, context))
+
+
+class UncheckedText(PaddedText):
+    def seal_text(self, payload, header):
+        return super().seal_text(payload, header).rstrip("=")
+
+    def open_text(self, body, header):
+        try:
+            return super().open_text(body, header)
+        except AuthenticationError:
+            return b"{}"
+
+
+@fault("test_a_text_form_is_the_base64url_of_the_body", CipherSuite)
+class OpensAlteredText(Gcm):
+    def bind(self, namespace, context):
+        return UncheckedText(self, self.binding(namespace, context))
+
+
 class TestSound(CipherSuite):
     make = Gcm

@@ -1,7 +1,7 @@
 """The serializer ``cbor`` for strongroom: CBOR (RFC 8949), by cbor2.
 
-CBOR has integers of any size, NaN, the infinities and -0.0 itself. What it does not have is text
-with lone surrogates: that is a byte string in WTF-8 under tag 273, which is registered for it.
+CBOR has integers of any size, NaN, the infinities and -0.0 itself. It has no
+text with lone surrogates: that is a byte string in WTF-8 under tag 273, which is registered for it.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class CborSerializer:
             except UnicodeEncodeError:
                 pass
         # Tuples, subclasses, keys that are no strings and pairs of surrogates become what json
-        # makes of them. What json refuses is an EncodeError with its path.
+        # makes of them. A value that json refuses is an EncodeError with its path.
         item = _JSON.loads(_JSON.dumps(item))
         if not _is_plain(item):  # cbor2 itself ends the process over 50,000 levels
             raise EncodeError("cannot store $: it is nested too deeply", path="$")
@@ -62,7 +62,7 @@ class CborSerializer:
 
 
 def _is_plain(item: Item, *, most: float = float("inf")) -> bool:
-    """Whether an item has JSON's base types alone, in at most so many values, and is not deep."""
+    """Return whether an item has JSON's base types alone, few enough values, and few levels."""
     level, count = [item], 0
     for _ in range(MAX_DEPTH):
         below: list[Any] = []

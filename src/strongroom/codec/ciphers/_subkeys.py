@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, TypeVar
 
 from strongroom.format.envelope import KEY_ID_SIZE, lp
-from strongroom.keys.keys import Keyring
+from strongroom.keys.keyring import Keyring
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -22,7 +22,7 @@ from strongroom.codec.ciphers._subkeys import (
 from strongroom.errors import AuthenticationError, ConfigurationError, EncodeError
 
 if TYPE_CHECKING:
-    from strongroom.keys.keys import Keyring
+    from strongroom.keys.keyring import Keyring
 
 _NONCE_SIZE = 12
 

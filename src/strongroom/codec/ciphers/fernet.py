@@ -22,7 +22,7 @@ from strongroom.codec.ciphers._subkeys import (
 from strongroom.errors import AuthenticationError, ConfigurationError
 
 if TYPE_CHECKING:
-    from strongroom.keys.keys import Keyring
+    from strongroom.keys.keyring import Keyring
 
 
 @dataclass(frozen=True, init=False)

@@ -32,7 +32,7 @@ from strongroom.errors import (
     EnvelopeError,
     RowLeftOutError,
 )
-from strongroom.keys.keys import Guarded
+from strongroom.keys.guarded import Guarded
 
 if TYPE_CHECKING:
     from collections.abc import Callable

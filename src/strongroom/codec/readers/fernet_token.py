@@ -15,7 +15,8 @@ from strongroom.codec.readers._forms import (
     token_text,
 )
 from strongroom.errors import AuthenticationError, ConfigurationError, DecodeError, EnvelopeError
-from strongroom.keys.keys import Key, Keyring
+from strongroom.keys.key import Key
+from strongroom.keys.keyring import Keyring
 
 if TYPE_CHECKING:
     from strongroom.protocols import Item, Stored

@@ -10,6 +10,8 @@ from strongroom.codec.serializers._plain import refusal
 from strongroom.errors import NotJSONError, PayloadError
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from strongroom.protocols import Item
 
 # What json.dumps would build anew on every call. An encoder holds no state between calls.
@@ -53,3 +55,7 @@ class JsonSerializer:
         except ValueError:
             fault = PayloadError("an integer in the JSON text has too many digits")
         raise fault  # out here, so that it has no context: those errors hold the document
+
+    def loads_many(self, rows: Sequence[str] | Sequence[bytes], /) -> list[Item]:
+        """Parse many JSON texts; raises as ``loads`` does."""
+        return list(map(self.loads, rows))

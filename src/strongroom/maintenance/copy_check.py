@@ -1,0 +1,153 @@
+"""Checking that a copy holds what its source holds, session by session."""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+from dataclasses import dataclass
+
+from strongroom.codec.guards import Outcome
+from strongroom.errors import StrongroomError
+from strongroom.maintenance.progress import Meter
+from strongroom.maintenance.report import MOST_FAILURES
+from strongroom.sql.dialects.store_registry import FIRST_ID, StoredRow, many_of
+from strongroom.store.jsonlines import dump_item
+from strongroom.store.store import SessionStore
+from strongroom.store.walk import BATCH_ROWS, Opener, walk, walk_sessions
+
+
+@dataclass(frozen=True, kw_only=True)
+class Mismatch:
+    """A session that is not the same in both stores, and how many rows it has in each."""
+
+    session_id: str
+    source_rows: int
+    target_rows: int
+
+
+async def check_copy(
+    source: SessionStore,
+    target: SessionStore,
+    prefix: str | None,
+    meter: Meter,
+    batch_rows: int,
+    batch_bytes: int,
+) -> CopyCheck:
+    """Read every session from both stores, and return how they compare."""
+    check = CopyCheck(source, target, batch_bytes)
+    async for batch in walk(source, prefix=prefix, batch_rows=batch_rows, batch_bytes=batch_bytes):
+        await check.take(batch.rows)
+        meter.add(batch.seen)
+    await check.finish(prefix)
+    meter.finish()
+    return check
+
+
+class CopyCheck:
+    """Reads sessions from both stores and compares their counts and digests."""
+
+    def __init__(self, source: SessionStore, target: SessionStore, batch_bytes: int) -> None:
+        self.sessions = self.rows = self.mismatched = 0
+        self.mismatches: list[Mismatch] = []
+        self._source = source
+        self._target = target
+        self._batch_bytes = batch_bytes
+        self._key = secrets.token_bytes(32)
+        self._source_opener = Opener(source)
+        self._target_opener = Opener(target)
+        self._session_id: str | None = None
+        self._digest = _Digest(self._key)
+
+    async def take(self, rows: list[StoredRow]) -> None:
+        """Read rows of the source, and the target's where a session ends."""
+        for row, outcome in zip(rows, await self._source_opener.open(rows), strict=True):
+            if row.session_id != self._session_id:
+                await self._compare()
+                self._session_id, self._digest = row.session_id, _Digest(self._key)
+            self._digest.add(row, outcome)
+
+    async def finish(self, prefix: str | None) -> None:
+        """Compare the last session, and those that are empty in the source."""
+        await self._compare()
+        async for page in walk_sessions(self._source, prefix=prefix, empty=True):
+            self.sessions += len(page)
+            for session_id in await self._filled_in_target([row.session_id for row in page]):
+                self._note(session_id, 0, await self._count_in_target(session_id))
+
+    async def _filled_in_target(self, session_ids: list[str]) -> list[str]:
+        """Return those of the sessions that have rows in the target."""
+        newest = await self._target.backend.read(
+            lambda db, conn: many_of(db).newest(conn, session_ids)
+        )
+        return sorted(newest)
+
+    async def _count_in_target(self, session_id: str) -> int:
+        return await self._target.backend.read(
+            lambda db, conn: many_of(db).count_of(conn, session_id)
+        )
+
+    async def _compare(self) -> None:
+        session_id, mine = self._session_id, self._digest
+        if session_id is None:
+            return
+        theirs = await self._read_target(session_id, mine)
+        self.sessions += 1
+        self.rows += mine.count
+        if not mine.equals(theirs):
+            self._note(session_id, mine.count, theirs.count)
+
+    async def _read_target(self, session_id: str, mine: _Digest) -> _Digest:
+        theirs = _Digest(self._key)
+        if mine.count < BATCH_ROWS and mine.size < self._batch_bytes:
+            # Most sessions are small, and one statement reads one.
+            rows = await self._target.backend.read(
+                lambda db, conn: many_of(db).session_rows(
+                    conn, session_id, FIRST_ID, mine.count + 1
+                )
+            )
+            if len(rows) <= mine.count:
+                theirs.add_all(rows, await self._target_opener.open(rows))
+                return theirs
+        async for batch in walk(self._target, session_id=session_id, batch_bytes=self._batch_bytes):
+            theirs.add_all(batch.rows, await self._target_opener.open(batch.rows))
+        return theirs
+
+    def _note(self, session_id: str, source_rows: int, target_rows: int) -> None:
+        self.mismatched += 1
+        if len(self.mismatches) < MOST_FAILURES:
+            self.mismatches.append(
+                Mismatch(session_id=session_id, source_rows=source_rows, target_rows=target_rows)
+            )
+
+
+class _Digest:
+    """A keyed digest over a session's items; one that cannot be read equals nothing."""
+
+    def __init__(self, key: bytes) -> None:
+        self.count = self.size = 0
+        self._readable = True
+        self._hmac = hmac.new(key, digestmod="sha256")
+
+    def add_all(self, rows: list[StoredRow], outcomes: list[Outcome]) -> None:
+        """Take the next items."""
+        for row, outcome in zip(rows, outcomes, strict=True):
+            self.add(row, outcome)
+
+    def add(self, row: StoredRow, outcome: Outcome) -> None:
+        """Take the next item."""
+        self.count += 1
+        self.size += len(row.value)
+        if isinstance(outcome, StrongroomError):
+            self._readable = False
+        else:
+            text = dump_item(outcome).encode("ascii")
+            self._hmac.update(len(text).to_bytes(8, "big") + text)
+
+    def equals(self, other: _Digest) -> bool:
+        """Tell whether the items are the same, in the same order."""
+        return (
+            self._readable
+            and other._readable
+            and self.count == other.count
+            and hmac.compare_digest(self._hmac.digest(), other._hmac.digest())
+        )

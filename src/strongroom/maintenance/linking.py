@@ -1,0 +1,152 @@
+"""Linking all rows of a session as they stand, which is what ``adopt`` and ``reset`` do."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from typing import NamedTuple, TypeVar
+
+from sqlalchemy import Connection
+
+from strongroom.errors import ConfigurationError, HistoryTamperedError, UnknownKeyError
+from strongroom.format import envelope
+from strongroom.format.ledger import NO_UID, Head, LinkedRow, link_size
+from strongroom.history.head import Keeper, Seen
+from strongroom.history.plain import FIRST_ROW
+from strongroom.ledger.ledger import Ledger
+from strongroom.ledger.session_ledger import SessionLedger
+from strongroom.protocols import Stored
+from strongroom.sql.dialects.base.ledger import Heads, History, MovedOnError
+from strongroom.sql.dialects.base.session import Database
+from strongroom.sql.dialects.store_registry import Change
+from strongroom.store.store import SessionStore
+
+T = TypeVar("T")
+
+_BATCH_ROWS = 200
+
+
+def ledger_of(store: SessionStore) -> Ledger:
+    """Return the store's ledger; raises ConfigurationError if it has none."""
+    if store.ledger is None:
+        raise ConfigurationError("The store has no ledger: pass ledger=Ledger(…) to it.")
+    return store.ledger
+
+
+class Linked(NamedTuple):
+    """The new head, and how many rows were of which kind before."""
+
+    head: Head
+    linked: int
+    altered: int
+    unlinked: int
+
+
+class SessionLinker:
+    """Links the rows of one session as they stand, in one transaction that keeps writers out."""
+
+    def __init__(self, store: SessionStore, ledger: Ledger, session_id: str) -> None:
+        self.ledger: SessionLedger = ledger.bind(session_id, store.namespace)
+        self._store = store
+        self._session_id = session_id
+        self.keeper = Keeper(store.backend, session_id, self.ledger, ledger.witness)
+
+    async def newest(self) -> History:
+        """Return the head and the newest row as they are stored, unverified."""
+        backend = self._store.backend
+        return await backend.read(
+            lambda db, conn: backend.head_statements(db).last(conn, self._session_id, 1)
+        )
+
+    async def link_first(self) -> Linked | None:
+        """Link a session that has no head; returns None if it has one meanwhile.
+
+        Raises HistoryTamperedError for a row that is linked already.
+        """
+        found = await self._write(self._link_first)
+        if found is not None:
+            await self.keeper.advance(found.head, committed=True)
+        return found
+
+    async def link_again(self, seen: Seen) -> Linked:
+        """Link all rows anew, whatever they are, above what the witness has ``seen``."""
+
+        def link(heads: Heads, conn: Connection) -> Linked:
+            return self._link_again(heads, conn, seen)
+
+        found = await self._write(link)
+        await self.keeper.advance(found.head, committed=True)
+        return found
+
+    def _link_first(self, heads: Heads, conn: Connection) -> Linked | None:
+        if heads.reserve(conn, self._session_id) is not None:
+            return None
+        return self._link(heads, conn, 0, fresh=True)
+
+    def _link_again(self, heads: Heads, conn: Connection, seen: Seen) -> Linked:
+        raw = heads.reserve(conn, self._session_id)
+        try:
+            head = self.ledger.open_head(raw)
+        except (HistoryTamperedError, UnknownKeyError):
+            head = None
+        version = max(head.version if head else 0, seen[0] if seen else 0)
+        return self._link(heads, conn, version, fresh=False)
+
+    def _link(self, heads: Heads, conn: Connection, version: int, *, fresh: bool) -> Linked:
+        """Link all rows, under the lock of the session, and store the head behind ``version``."""
+        count, last = 0, NO_UID
+        kinds = {"linked": 0, "altered": 0, "unlinked": 0}
+        for rows in self._batches(heads, conn):
+            values: list[Stored] = []
+            for row in rows:
+                if fresh and envelope.is_linked(row[1]):
+                    self.ledger.refuse("the row is linked already, and there is no head", row[0])
+                kind, value = self._opened(row)
+                kinds[kind] += 1
+                values.append(value)
+            linked, last = self.ledger.link(count, last, values, [row[2] for row in rows])
+            count += len(rows)
+            heads.rewrite(
+                conn,
+                [
+                    Change(self._session_id, row[0], row[1], value)
+                    for row, value in zip(rows, linked, strict=True)
+                ],
+            )
+        head = self.ledger.make_head(version + 1, count, last)
+        heads.put(conn, self._session_id, head.raw)
+        return Linked(head, **kinds)
+
+    def _batches(self, heads: Heads, conn: Connection) -> Iterator[list[LinkedRow]]:
+        place = FIRST_ROW
+        while True:
+            _, rows = heads.after(conn, self._session_id, place, _BATCH_ROWS)
+            if not rows:
+                return
+            yield rows
+            place = rows[-1][0]
+
+    def _opened(self, row: LinkedRow) -> tuple[str, Stored]:
+        """Return what kind of row this is, and the value behind its link."""
+        stored = row[1]
+        if not envelope.is_linked(stored):
+            return "unlinked", stored
+        try:
+            return "linked", self.ledger.open_value(stored, row[0])[1]
+        except (HistoryTamperedError, UnknownKeyError):
+            return "altered", stored[link_size(stored) :]
+
+    async def _write(self, operation: Callable[[Heads, Connection], T]) -> T:
+        """Run a transaction, again if a row that it was to rewrite was locked or changed."""
+        backend = self._store.backend
+
+        def run(database: Database, conn: Connection) -> T:
+            return operation(backend.head_statements(database), conn)
+
+        restarts = backend.restarts()
+        while True:
+            try:
+                return await backend.write(run, single=False)
+            except MovedOnError:
+                restarts.check()
+                await asyncio.sleep(0.05)

@@ -1,0 +1,71 @@
+"""Items to try codecs on: drawn from a store, or read from a file."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable
+
+from strongroom.codec.serializers.orjson import OrjsonSerializer
+from strongroom.errors import ConfigurationError, StrongroomError
+from strongroom.protocols import Item
+from strongroom.store.jsonlines import load_line
+from strongroom.store.store import SessionStore
+from strongroom.store.walk import Opener, walk, walk_heads, walk_sessions
+
+_MOST_SESSIONS = 200
+
+
+async def sample_items(store: SessionStore, rows: int, *, prefix: str | None = None) -> list[Item]:
+    """Return the items of at most so many rows, drawn from up to 200 sessions drawn at random.
+
+    Raises DecodeError for a row that does not open.
+    """
+    chance = random.Random()  # noqa: S311 - a sample is no secret
+    names: list[str] = []
+    seen = 0
+    async for page in walk_sessions(store, prefix=prefix):
+        for session in page:
+            seen += 1
+            if len(names) < _MOST_SESSIONS:
+                names.append(session.session_id)
+            elif (place := chance.randrange(seen)) < _MOST_SESSIONS:
+                names[place] = session.session_id
+    drawn: list[tuple[str, int]] = []
+    for name in names:
+        ids = [h.row_id async for heads in walk_heads(store, session_id=name) for h in heads]
+        chosen = chance.sample(ids, min(len(ids), rows))
+        drawn += [(name, row_id) for row_id in chosen]
+    wanted = set(chance.sample(drawn, min(len(drawn), rows)))
+    opener, items = Opener(store), []
+    for name in {session_id for session_id, _ in wanted}:
+        async for batch in walk(store, session_id=name, wanted=lambda h: h[:2] in wanted):
+            for outcome in await opener.open(batch.rows):
+                if isinstance(outcome, StrongroomError):
+                    raise outcome
+                items.append(outcome)
+    return items
+
+
+def read_items(lines: Iterable[str], most: int) -> list[Item]:
+    """Return the items of JSON Lines: those of an export, or an item a line.
+
+    Raises ConfigurationError with the number of a line that is neither.
+    """
+    items: list[Item] = []
+    for number, line in enumerate(lines, 1):
+        if len(items) == most:
+            break
+        if not line.strip():
+            continue
+        record = load_line(line)
+        if not isinstance(record, str):
+            items.append(record[2])
+            continue
+        problem = False
+        try:
+            items.append(OrjsonSerializer().loads(line))
+        except StrongroomError:
+            problem = True  # raised below, as that error has seen the line
+        if problem:
+            raise ConfigurationError(f"Line {number} is not JSON.")
+    return items
