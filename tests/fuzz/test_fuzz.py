@@ -115,7 +115,7 @@ def test_a_secret_in_an_error_is_a_finding(monkeypatch, text):
     with pytest.raises(Finding) as found:
         leaks.check(caught.value, [], ["8-12-40"], "a test")
     assert found.value.kind == KEY
-    leaks.check(caught.value, ["8-12-41"], ["9"], "a test")
+    leaks.check(caught.value, ["8-12-41"], ["8-12-42"], "a test")
 
 
 @pytest.mark.parametrize(
@@ -131,7 +131,7 @@ def test_a_broken_codec_is_found(monkeypatch, broken, kind):
     bound = type(Codec.parse("json").bind("s"))
     monkeypatch.setattr(bound, "decode", broken)
     if kind == WRONG:
-        monkeypatch.setattr(bound, "decode_many", lambda self, rows: [broken(self, r) for r in rows])
+        monkeypatch.setattr(bound, "decode_many", lambda self, rows: [broken(self, 0)] * len(rows))
     elif kind == BULK:
         monkeypatch.setattr(bound, "decode_many", lambda self, rows: [None for _ in rows])
     with closing(FORMS["rows"]()) as form:

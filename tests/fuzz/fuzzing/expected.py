@@ -1,7 +1,7 @@
 """Findings that are known and not mended yet.
 
-Each has a case in the corpus that shows it. As soon as that case shows it no longer, the test of the
-corpus fails: then its entry here is to be removed, and the corpus keeps the case as a plain one.
+Each has a case in the corpus that shows it. As soon as a case shows nothing any more, the test of
+the corpus fails: remove the entry here, and the line with its name from the case, which stays.
 """
 
 from __future__ import annotations

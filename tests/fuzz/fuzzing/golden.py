@@ -8,9 +8,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-TESTS = Path(__file__).parents[2]
-for _folder in ("format", "ledger"):
-    sys.path.insert(0, str(TESTS / _folder))
+sys.path.insert(0, str(Path(__file__).parents[2] / "format"))
+sys.path.insert(0, str(Path(__file__).parents[2] / "ledger"))
 
 import golden_files
 import second_decoder
@@ -34,7 +33,7 @@ def rows() -> list[dict[str, Any]]:
 @lru_cache(maxsize=1)
 def histories() -> list[dict[str, Any]]:
     """Return the golden histories, valid and invalid."""
-    folder = TESTS / "ledger" / "golden"
+    folder = Path(second_reader.__file__).parent / "golden"
     texts = [(folder / f"{name}.jsonl").read_text("ascii") for name in ("valid", "invalid")]
     return [json.loads(line) for text in texts for line in text.splitlines()]
 

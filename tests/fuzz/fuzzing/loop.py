@@ -35,10 +35,9 @@ class Report:
     def summary(self) -> str:
         """Return the counts in a few lines."""
         rate = self.cases / max(self.seconds, 0.001)
-        lines = [
-            f"{self.form}: {self.cases:,} cases in {self.seconds:.0f} s, {rate:,.0f} a second; "
-            f"{len(self.found)} new findings, {sum(self.known.values()):,} times a known one"
-        ]
+        first = f"{self.form}: {self.cases:,} cases in {self.seconds:.0f} s, {rate:,.0f} a second; "
+        first += f"{len(self.found)} new findings, {self.known.total():,} times a known one"
+        lines = [first]
         lines += [f"    {count:>9,}  {name}" for name, count in self.outcomes.most_common()]
         lines += [f"    {count:>9,}  known: {name}" for name, count in self.known.most_common()]
         lines += [f"    {n:>9,}  NEW: {'; '.join(found)}"[:240] for found, n in self.found.items()]

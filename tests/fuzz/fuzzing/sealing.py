@@ -1,4 +1,4 @@
-"""Seals rows as docs/row-format.md says, with nonces from the seed, so that a case is repeatable."""
+"""Seals rows as docs/row-format.md says, with nonces from the seed: a case can be repeated."""
 
 from __future__ import annotations
 

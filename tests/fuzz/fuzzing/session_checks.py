@@ -213,7 +213,7 @@ async def store_wide(trial: Trial) -> None:
             raise Finding(STOPPED, detail, [f"{type(error).__name__} from {name}"]) from None
         if trial.odd or name not in {"verify", "recode"}:
             continue
-        # A recode does not open what is in its own form already, and cannot write all that it reads.
+        # A recode does not open what is in its own form, and cannot write all that it reads.
         failed = report.failed == bad if name == "verify" else True
         whole = {failure.row_id for failure in report.failures} <= trial.bad
         if report.rows != rows or not failed or not whole:
