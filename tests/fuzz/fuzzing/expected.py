@@ -35,6 +35,18 @@ EXPECTED = (
         # Locals only: nothing is known to be in a text or in the log.
         r"^\w+ during [^']*$",
     ),
+    Expected(
+        "an import shows what the session held before it",
+        (PLAINTEXT,),
+        ("exports",),
+        "^ConflictError during import_items, in [^']*$",
+    ),
+    Expected(
+        "an import of the first or the last hours of time overflows",
+        (FOREIGN,),
+        ("exports",),
+        "^OverflowError .*date value out of range",
+    ),
     Expected("containers are not bounded by max_size", (MEMORY, TIME), ("rows",), ""),
     Expected(
         "an empty value stops work on the whole store",

@@ -10,7 +10,7 @@ import zstandard
 
 from fuzzing import mutation
 
-BOMB_SIZE = 3 * 1024 * 1024
+BOMB_SIZE = 2 * 1024 * 1024
 """How large bombs are, and the max_size of the codecs that meet them."""
 
 _UNITS = {
