@@ -6,13 +6,10 @@ from collections.abc import Callable
 from random import Random
 
 from fuzzing import documents, export_lines
+from fuzzing.command_values import FLAGS, OPTIONS, PATH_OPTIONS, PATHS, TEXTS, VALUES
 from fuzzing.sealing import CONTEXT
 from fuzzing.tables import OTHER
 
-PASSWORD = "p4ss-w0rd"
-"""The password in every URL that has one, which nothing may print."""
-
-URL = "sqlite+aiosqlite:///memory.db"
 SEALED = ("--codec", "orjson+aesgcm", "--key-file", "keys", "--namespace", "tenant-7")
 _LEDGERED = (
     *SEALED,
@@ -54,150 +51,6 @@ _RIGHT: tuple[tuple[str, ...], ...] = (
     ("ledger", "reset", CONTEXT, "--yes", *_LEDGERED),
     ("--version",),
 )
-_PATHS = (
-    "keys",
-    "ledger-keys",
-    "lines.jsonl",
-    "memory.db",
-    ".",
-    "missing/x",
-    "",
-    "-",
-    "\u00e9",
-    "a" * 300,
-)
-_TEXTS = (
-    "",
-    " ",
-    CONTEXT,
-    OTHER,
-    "user-",
-    "\u202e",
-    "Über 🎉",
-    "a" * 5_000,
-    "%",
-    "_",
-    "\x1b[31m",
-    "*",
-    "--",
-)
-_VALUES: dict[str, tuple[str, ...]] = {
-    "--url": (
-        *(
-            URL,
-            "sqlite:///memory.db",
-            "sqlite+aiosqlite:///missing.db",
-            "://",
-            "",
-            "sqlite+aiosqlite://",
-        ),
-        *(
-            "sqlite+aiosqlite:///lines.jsonl",
-            "sqlite+aiosqlite:///.",
-            f"sqlite+aiosqlite://u:{PASSWORD}@/x.db",
-        ),
-        *(f"postgresql+psycopg2://u:{PASSWORD}@host/db", f"nonsense://u:{PASSWORD}@host:port/db"),
-        *(
-            f"sqlite+aiosqlite://u:{PASSWORD}@h:99999999/x",
-            f"oracle+oracledb_async://u:{PASSWORD}@h/x",
-        ),
-        *(
-            f"postgresql+asyncpg://u:{PASSWORD}@/db?host=/nonexistent",
-            "sqlite+aiosqlite:///file:x?uri=true",
-        ),
-        *(
-            f"sqlite+aiosqlite:///memory.db?password={PASSWORD}",
-            "sqlite+aiosqlite:///memory.db?timeout=x",
-        ),
-    ),
-    "--column-type": ("text", "binary", "blob", ""),
-    "--schema": ("", "main", "temp", "missing", 'x"y', "a;b"),
-    "--sessions-table": ("agent_sessions", "missing", "", "agent_messages", 'x"y', "sqlite_master"),
-    "--messages-table": ("agent_messages", "missing", "", "agent_sessions", "x y", "sqlite_master"),
-    "--codec": (
-        *(
-            "json",
-            "orjson+aesgcm",
-            "json+fernet",
-            "msgpack+zstd+aesgcm",
-            "msgpack+zlib",
-            "",
-            "+",
-            "x",
-        ),
-        *(
-            "aesgcm",
-            "json+json",
-            "json+aesgcm+zlib",
-            "json+",
-            "JSON",
-            "json+zstd+aesgcm+fernet",
-            "raw",
-        ),
-    ),
-    "--accept": (
-        "plaintext",
-        "fernet",
-        "aesgcm",
-        "fernet-token",
-        "encrypted-session",
-        "json",
-        "",
-        "x",
-    ),
-    "--ttl": ("none", "600", "-1", "nan", "inf", "x", ""),
-    "--last": ("1", "0", "-1", "99999999999999999999", "x", "1.5"),
-    "--limit": ("1", "0", "-1", "99999999999999999999", "x", "9223372036854775807"),
-    "--rows": ("1", "0", "-1", "x", "3"),
-    "--rows-per-second": ("0", "-1", "nan", "inf", "1e9", "x", "1000"),
-    "--updated-before": (
-        "30d",
-        "0m",
-        "9999999999d",
-        "2026-01-31",
-        "0001-01-01",
-        "x",
-        "2026-01-31T12:00+14:00",
-    ),
-    "--updated-after": (
-        "30d",
-        "0001-01-01T00:00+14:00",
-        "9999-12-31T23:59-14:00",
-        "2026-02-30",
-        "",
-    ),
-    "--primary": ("AAAAAAAAAAAA", "", "x"),
-    "--drop": ("t3wxrSRlqJ-K", "Ri3XaAv5Xo3M", "AAAAAAAAAAAA", ""),
-    "--stored-as": ("text", "binary", "x"),
-    "--to-codec": ("json", "orjson+aesgcm", "x", ""),
-    "--to-column-type": ("text", "binary", "x"),
-    "--to-sessions-table": ("s2", "agent_sessions", ""),
-    "--to-messages-table": ("m2", "agent_messages", ""),
-}
-_PATH_OPTIONS = (
-    "--key-file",
-    "--ledger-key-file",
-    "--witness",
-    "--to-key-file",
-    "--file",
-    "-o",
-    "--output",
-)
-_TEXT_OPTIONS = ("--prefix", "--namespace", "--after", "--to-namespace")
-_FLAGS = (
-    "--json",
-    "--debug",
-    "--yes",
-    "--any-mode",
-    "--help",
-    "--full",
-    "--skip",
-    "--append",
-    "--add",
-    "--stdin",
-    "-x",
-)
-_OPTIONS = (*_VALUES, *_PATH_OPTIONS, *_TEXT_OPTIONS)
 
 
 def arguments(rng: Random) -> list[str]:
@@ -209,12 +62,12 @@ def arguments(rng: Random) -> list[str]:
 
 
 def _add(rng: Random, line: list[str]) -> None:
-    option = rng.choice(_OPTIONS)
+    option = rng.choice(OPTIONS)
     line += [option, _value(rng, option)]
 
 
 def _flag(rng: Random, line: list[str]) -> None:
-    line.insert(rng.randrange(len(line) + 1), rng.choice(_FLAGS))
+    line.insert(rng.randrange(len(line) + 1), rng.choice(FLAGS))
 
 
 def _remove(rng: Random, line: list[str]) -> None:
@@ -235,9 +88,9 @@ def _change(rng: Random, line: list[str]) -> None:
 
 
 def _value(rng: Random, option: str) -> str:
-    if option in _PATH_OPTIONS:
-        return rng.choice(_PATHS)
-    return rng.choice(_VALUES.get(option, _TEXTS))
+    if option in PATH_OPTIONS:
+        return rng.choice(PATHS)
+    return rng.choice(VALUES.get(option, TEXTS))
 
 
 _CHANGES: tuple[Callable[[Random, list[str]], None], ...] = (

@@ -12,10 +12,11 @@ from random import Random
 
 from fuzzing import command_lines, golden, leaks, shell, tables
 from fuzzing.cases import Case
-from fuzzing.command_lines import PASSWORD, SEALED, URL
+from fuzzing.command_lines import SEALED
+from fuzzing.command_values import PASSWORD, URL
 from fuzzing.findings import WRONG, Finding
+from fuzzing.good_rows import NEIGHBOUR, good, good_item
 from fuzzing.sealing import CONTEXT, KEYS, NAMESPACE
-from fuzzing.sessions import NEIGHBOUR, good, good_item
 from fuzzing.tables import OTHER, TIME
 from strongroom import Ledger, SessionStore
 

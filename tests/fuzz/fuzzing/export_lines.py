@@ -10,8 +10,8 @@ from random import Random
 from typing import Any
 
 from fuzzing import documents, mutation
+from fuzzing.good_rows import good_item
 from fuzzing.sealing import CONTEXT
-from fuzzing.sessions import good_item
 from fuzzing.tables import OTHER
 
 GIVEN = "the-line-holds-8-12-40"

@@ -9,9 +9,10 @@ from fuzzing import export_lines, golden, leaks, tables
 from fuzzing.cases import Case
 from fuzzing.export_lines import GIVEN
 from fuzzing.findings import PLAINTEXT, WRONG, Finding, foreign
-from fuzzing.rows import KEY_TEXTS, SMALL
+from fuzzing.good_rows import NEIGHBOUR, codec_of, good, good_item
+from fuzzing.row_cases import SMALL
+from fuzzing.rows import KEY_TEXTS
 from fuzzing.sealing import CONTEXT, NAMESPACE
-from fuzzing.sessions import NEIGHBOUR, codec_of, good, good_item
 from fuzzing.tables import TIME
 from strongroom import EncodeError, PayloadError, StrongroomError
 

@@ -12,27 +12,16 @@ from pathlib import Path
 from random import Random
 from unittest import mock
 
-from fuzzing import leaks, mutation, shell
+from fuzzing import key_texts, leaks, mutation, shell
 from fuzzing.cases import Case
 from fuzzing.findings import WRONG, Finding, foreign
-from fuzzing.rows import SMALL
+from fuzzing.key_texts import lines_of, second_reader
+from fuzzing.row_cases import SMALL
 from fuzzing.sealing import KEYS, key_id
 from strongroom import ConfigurationError, Key, Keyring
 
 _VARIABLE = "STRONGROOM_KEYS"
 _RUN = re.compile(r"[A-Za-z0-9+/_-]{20,}")
-_SPACES = (" ", "\t", "\r", "\x0b", "\x0c", "\x1c", "\x85", "\xa0", "\ufeff", "\0", "\u3000", "")
-_OTHERS = (
-    "",
-    "# a comment",
-    "#",
-    "keys:",
-    "A" * 43,
-    "=",
-    "-----BEGIN PRIVATE KEY-----",
-    "é",
-    "A" * 4_000,
-)
 
 
 class KeyFiles:
@@ -46,10 +35,10 @@ class KeyFiles:
     def generate(self, rng: Random) -> Case:
         """Return what a file or a variable holds, and what is done with it."""
         how = rng.choice(("file", "file", "variable", "text", "keygen", "primary", "drop", "keys"))
-        lines = [_line(rng) for _ in range(rng.randrange(1, 5))]
+        lines = [key_texts.line(rng) for _ in range(rng.randrange(1, 5))]
         if rng.random() < 0.5:
             keys = rng.sample(KEYS, rng.randrange(1, 4))
-            lines = [_spelled(rng, key) for key in keys]
+            lines = [key_texts.spelled(rng, key) for key in keys]
         text = rng.choice(("\n", "\n", "\n", "\r\n", "\r", ",")).join(lines)
         text = ",".join(lines) if how == "variable" else lines[0] if how == "text" else text
         if rng.random() < 0.1:
@@ -84,45 +73,6 @@ class KeyFiles:
         shutil.rmtree(self._folder)
 
 
-def _line(rng: Random) -> str:
-    choice = rng.randrange(6)
-    if choice == 0:
-        return rng.choice(_OTHERS)
-    text = _spelled(rng, rng.choice(KEYS))
-    if choice == 1:
-        return mutation.of_text(rng, text.rstrip("=")) + rng.choice(("", "="))
-    if choice == 2:
-        return rng.choice(_SPACES) + text + rng.choice(_SPACES)
-    if choice == 3:
-        return text + rng.choice((" # mine", ",", ", ", ";", "==", text))
-    return text
-
-
-def _spelled(rng: Random, key: bytes) -> str:
-    text = rng.choice((base64.b64encode, base64.urlsafe_b64encode))(key).decode()
-    return text.rstrip("=") if rng.random() < 0.3 else text
-
-
-def second_reader(texts: list[str], *, comments: bool) -> list[bytes] | None:
-    """Return the keys of lines, or of the elements of a variable; None if one is none."""
-    keys: list[bytes] = []
-    for text in map(str.strip, texts):
-        if comments and (not text or text[0] == "#"):
-            continue
-        if not re.fullmatch(r"([A-Za-z0-9+/]{43}|[A-Za-z0-9_-]{43})=?", text, re.ASCII):
-            return None
-        plain = text.rstrip("=").replace("-", "+").replace("_", "/")
-        key = base64.b64decode(plain + "=")
-        if base64.b64encode(key).decode().rstrip("=") != plain:
-            return None
-        keys.append(key)
-    return keys if keys and len(set(keys)) == len(keys) else None
-
-
-def _lines_of(data: bytes) -> list[str]:
-    return data.decode("latin-1").replace("\r\n", "\n").replace("\r", "\n").split("\n")
-
-
 def _secrets(data: bytes) -> set[str]:
     """Return what of a file no error may show: what looks like a key, or like most of one."""
     runs = _RUN.findall(data.decode("latin-1"))
@@ -140,7 +90,7 @@ def _read(path: Path, case: Case) -> str:
     expected: list[bytes] | None
     try:
         if how == "file":
-            expected = second_reader(_lines_of(data), comments=True)
+            expected = second_reader(lines_of(data), comments=True)
             if case["mode"] & 0o077 and not case["any_mode"]:
                 expected = None
             found = list(Keyring.from_file(path, any_mode=case["any_mode"]))
@@ -179,7 +129,7 @@ def _change(folder: Path, path: Path, case: Case) -> str:
     hidden = {secret for secret in _secrets(data) if secret not in case["id"]}
     shell.check(done, arguments, hidden, ())
     after = path.read_bytes()
-    before = second_reader(_lines_of(data), comments=True)
+    before = second_reader(lines_of(data), comments=True)
     if before is None and done.code == 0:
         raise Finding(WRONG, f"{how} took a file that is none", [how])
     readable = before is not None and (case["any_mode"] or not case["mode"] & 0o077)
@@ -189,7 +139,7 @@ def _change(folder: Path, path: Path, case: Case) -> str:
         if after != data:
             raise Finding(WRONG, f"{how} ended with {done.code} and changed the file", [how])
         return f"{how}: {done.code}"
-    now = second_reader(_lines_of(after), comments=True) or []
+    now = second_reader(lines_of(after), comments=True) or []
     kept = set(before or []) - ({_named(before or [], case["id"])} if how == "drop" else set())
     if not kept <= set(now) or len(now) != len(kept) + (how == "keygen"):
         raise Finding(WRONG, f"{how} left other keys", [how])

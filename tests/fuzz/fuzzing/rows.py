@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from functools import lru_cache
 from random import Random
 from typing import Any
 
 import strongroom
-from fuzzing import documents, golden, leaks, mutation, sealing, streams
+from fuzzing import golden, leaks, row_cases, sealing
 from fuzzing.cases import Case
 from fuzzing.findings import BULK, WRONG, Finding, foreign
-from fuzzing.sealing import COMPRESSORS, CONTEXT, KEYS, NAMESPACE, SERIALIZERS, SUITES, UNKNOWN
+from fuzzing.row_cases import SMALL
+from fuzzing.sealing import KEYS
 from strongroom import Codec, DecodeError, FernetTokenReader, OpenAIEncryptedReader
 
-SMALL = 1 << 20
 _MASTER = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
 KEY_TEXTS = frozenset(
     text
@@ -32,12 +31,12 @@ class Rows:
         """Return a golden row with a change, or a row made of a document of any kind."""
         choice = rng.random()
         if choice < 0.3:
-            return _of_golden(rng)
+            return row_cases.of_golden(rng)
         if choice < 0.3004:
-            return _made(rng, bomb=True)
+            return row_cases.made(rng, bomb=True)
         if choice < 0.38:
-            return _foreign(rng)
-        return _made(rng)
+            return row_cases.foreign(rng)
+        return row_cases.made(rng)
 
     def run(self, case: Case) -> str:
         """Read the row alone, in bulk between good neighbours, and describe it."""
@@ -74,139 +73,6 @@ def _codec(spec: str, accept: tuple[str, ...], max_size: int) -> Codec:
     accepted = [stages[name]() if name in stages else name for name in accept]
     needs = any(name in {*spec.split("+"), *accept} for name in ("fernet", "aesgcm"))
     return Codec.parse(spec, keys=keys if needs else None, accept=accepted, max_size=max_size)
-
-
-def _of_golden(rng: Random) -> Case:
-    line = rng.choice(golden.rows())
-    forms = [bytes.fromhex(line["binary"])] if "binary" in line else []
-    original = rng.choice(forms + ([line["text"]] if "text" in line else []))
-    stored, altered = original, True
-    binary = original if isinstance(original, bytes) else None
-    if isinstance(original, str):
-        stored = mutation.of_text(rng, original)
-    elif rng.random() < 0.5 and original[:2] == sealing.MAGIC:
-        stored = mutation.of_header(rng, original)
-    else:
-        stored = mutation.of_bytes(rng, original)
-    if binary is not None and rng.random() < 0.3 and stored[:2] == sealing.MAGIC:
-        stored = sealing.to_text(stored)
-        original = sealing.to_text(binary)
-    if rng.random() < 0.1:
-        stored, altered = original, False
-    case = {
-        "codec": line["codec"],
-        "accept": line.get("accept", []),
-        "max_size": line.get("max_size", SMALL),
-        "namespace": line["namespace"],
-        "context": line["context"],
-        "stored": stored,
-        "secrets": [],
-    }
-    if "item" not in line or not case["codec"].endswith(("fernet", "aesgcm")):
-        return case
-    case["secrets"] = _texts(line["item"])
-    if altered:
-        return case | {"altered": original}
-    place = rng.choice(("context", "namespace"))
-    if rng.random() < 0.3:
-        return case | {place: case[place] + rng.choice(("x", " ", "\0")), "moved": True}
-    return case | {"valid": True}
-
-
-def _made(rng: Random, *, bomb: bool = False) -> Case:
-    serializer, compressor = rng.choice((1, 2)), rng.choice((0, 0, 1, 2))
-    cipher = rng.choice(("", "fernet", "aesgcm", "aesgcm"))
-    suite = SUITES[cipher]
-    if bomb:
-        data = streams.bomb(rng, serializer)
-        data = sealing.compress(compressor, data)
-    else:
-        kinds = (documents.json_document, documents.msgpack_document)
-        data = kinds[(serializer - 1) ^ (rng.random() < 0.04)](rng)
-        data = documents.cbor_document(rng) if rng.random() < 0.03 else data
-        data = streams.compressed(rng, compressor, data)
-    key = rng.choice((*KEYS, KEYS[0], KEYS[0], UNKNOWN)) if rng.random() < 0.2 else KEYS[0]
-    place = {"namespace": NAMESPACE, "context": CONTEXT}
-    head = sealing.header(suite, serializer, compressor, key)
-    row = sealing.seal(head, data, rng, key=key, **place)
-    if not suite and not compressor and serializer == 1 and rng.random() < 0.5:
-        row = data  # bare JSON
-    stored: Any = row
-    if rng.random() < 0.5 and (row[:2] == sealing.MAGIC or _is_text(row)):
-        stored = sealing.to_text(row)
-    if not bomb and suite and rng.random() < 0.1:
-        place[rng.choice(tuple(place))] += "x"
-    sizes = (streams.BOMB_SIZE,) if bomb else (SMALL, SMALL, SMALL, 40)
-    names = [name for name, number in SERIALIZERS.items() if number == serializer]
-    stage = [name for name, number in COMPRESSORS.items() if number == compressor and name]
-    own = "+".join([rng.choice(names), *stage, *([cipher] if cipher else [])])
-    specs = (own, own, "json", "orjson+aesgcm", "msgpack+zstd+fernet")
-    return {
-        "codec": rng.choice(specs),
-        "accept": rng.choice(([], [], ["plaintext"], ["plaintext", "fernet-token"])),
-        "max_size": rng.choice(sizes),
-        **place,
-        "stored": stored,
-        "secrets": [documents.SECRET] if suite else [],
-    } | ({"bomb": True} if bomb else {})
-
-
-def _foreign(rng: Random) -> Case:
-    """Return a row of another program, as an accepted reader knows it, with a change or none."""
-    data = documents.json_document(rng)
-    kind = rng.choice(("encrypted-session", "fernet-token"))
-    if kind == "fernet-token":
-        text = sealing.fernet_token(KEYS[0], data, rng).decode()
-        stored = mutation.of_text(rng, text) if rng.random() < 0.5 else text
-    else:
-        master = bytes(range(32))
-        token = _session_token(master, data, rng)
-        token = mutation.of_text(rng, token) if rng.random() < 0.4 else token
-        odd = {"v": rng.choice((2, "1", 1.0, True, None, -1)), "kid": rng.choice(("x", None, 1))}
-        row = {"__enc__": 1, "v": 1, "kid": "hkdf-v1", "payload": token}
-        for name in rng.sample(sorted(odd), rng.choice((0, 0, 1))):
-            row[name] = odd[name]
-        stored = json.dumps(row | ({"payload": value} if (value := rng.choice(_PAYLOADS)) else {}))
-    shaped: Any = stored if rng.random() < 0.7 else stored.encode()
-    return {
-        "codec": rng.choice(("json+aesgcm", "orjson", "msgpack+zstd+fernet")),
-        "accept": [kind],
-        "max_size": SMALL,
-        "namespace": NAMESPACE,
-        "context": CONTEXT,
-        "stored": shaped,
-        "secrets": [documents.SECRET],
-    }
-
-
-_PAYLOADS = (None,) * 6 + (1, ["x"], {}, "gAAAAA", "gAAAAA" + "A" * 200)
-
-
-def _session_token(master: bytes, data: bytes, rng: Random) -> str:
-    from cryptography.hazmat.primitives import hashes
-    from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-
-    info = b"agents.session-store.hkdf.v1"
-    key = HKDF(hashes.SHA256(), 32, CONTEXT.encode(), info).derive(master)
-    return sealing.fernet_token(key, data, rng).decode()
-
-
-def _is_text(data: bytes) -> bool:
-    try:
-        data.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
-def _texts(item: Any) -> list[str]:
-    """Return the texts of a golden item that are long enough to be told from anything else."""
-    if isinstance(item, dict):
-        return [text for part in item.values() for text in _texts(part)]
-    if isinstance(item, list):
-        return [text for part in item for text in _texts(part)]
-    long = isinstance(item, str) and len(item) > 12 and item.isascii()
-    return [item] if long else []
 
 
 def _decoded(bound: Any, stored: Any, case: Case) -> Any:

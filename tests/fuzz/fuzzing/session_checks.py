@@ -5,102 +5,12 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from fuzzing import golden, leaks, tables
-from fuzzing.cases import Case
-from fuzzing.findings import BULK, STOPPED, WRONG, Finding, foreign
-from fuzzing.rows import KEY_TEXTS
+from fuzzing import tables
+from fuzzing.findings import STOPPED, WRONG, Finding
 from fuzzing.sealing import CONTEXT, NAMESPACE
+from fuzzing.session_trial import Trial, is_error
 from fuzzing.tables import OTHER, HookedSession
-from strongroom import Codec, DecodeError, EncodeError, SessionStore, StrongroomError, maintenance
-
-
-class Trial:
-    """One case: the store, and what each row came to when the codec read it alone."""
-
-    def __init__(self, store: SessionStore, case: Case, values: list[Any], codec: Codec) -> None:
-        self.store = store
-        self.case = case
-        self.session = store.session(CONTEXT)
-        self.leaks = leaks.Leaks(case["secrets"], KEY_TEXTS)
-        self._bound = codec.bind(CONTEXT, NAMESPACE)
-        self._sessions: list[Case] = []
-        self.outcomes: list[Any] = []
-        self._values = values
-        self.bad = {n for n, row in enumerate(case["rows"], 1) if type(row) is not int}
-        # What the column should not hold is read in other ways by sessions and by stores.
-        kind = str if case["column"] == "text" else bytes
-        odd = [value for value in values if not isinstance(value, kind)]
-        self.odd = bool(odd or "times" in case or "updated_at" in case)
-
-    async def prepare(self, sessions: list[Case]) -> None:
-        """Fill the tables, and read each row alone."""
-        self._sessions = sessions
-        await self.reset()
-        self.outcomes = [self._alone(value) for value in self._values]
-
-    async def reset(self) -> None:
-        """Put the tables back to what they were."""
-        await tables.fill(self.store, self._sessions)
-
-    def _alone(self, value: Any) -> Any:
-        if not isinstance(value, str | bytes):
-            return None
-        try:
-            return self._bound.decode(value)
-        except DecodeError as error:
-            return error
-        except Exception as error:
-            raise foreign(error, "decode") from None
-
-    @property
-    def label(self) -> str:
-        """What the case came to, in a word."""
-        errors = [type(outcome).__name__ for outcome in self.outcomes if _is_error(outcome)]
-        return errors[0] if errors else "odd" if self.odd else "read"
-
-    def readable(self, outcomes: list[Any]) -> list[Any] | DecodeError:
-        """Return what a read of these rows has to come to."""
-        kept = []
-        for outcome in outcomes:
-            if not _is_error(outcome):
-                kept.append(outcome)
-            elif not self.store.leaves_out(outcome):
-                return outcome
-        return kept
-
-    async def attempt(self, what: str, work: Awaitable[Any]) -> Any:
-        """Await an operation; an error of ours is checked and returned."""
-        try:
-            return await work
-        except StrongroomError as error:
-            self.leaks.look(error, what)
-            return error
-        except Exception as error:
-            raise foreign(error, what) from None
-
-    def compare(self, what: str, found: Any, expected: Any) -> None:
-        """Raise a Finding unless an operation came to what the rows alone came to."""
-        if self.odd:
-            return
-        if _is_error(expected):
-            row = self.outcomes.index(expected) + 1
-            if type(found) is not type(expected) or getattr(found, "row_id", None) != row:
-                detail = f"{what}: {_kind(expected)} of row {row} expected, {_kind(found)} came"
-                raise Finding(BULK, detail, [f"{what}: {_kind(expected)}, {_kind(found)}"])
-        elif isinstance(found, Exception):
-            raise Finding(
-                BULK, f"{what}: items expected, {found!r} came", [f"{what}: {_kind(found)}"]
-            )
-        elif not golden.same(found, expected):
-            raise Finding(WRONG, f"{what}: {str(found)[:120]}", [what])
-
-
-def _is_error(outcome: Any) -> bool:
-    return isinstance(outcome, DecodeError)
-
-
-def _kind(outcome: Any) -> str:
-    return type(outcome).__name__ if isinstance(outcome, Exception) else "items"
+from strongroom import EncodeError, maintenance
 
 
 async def get_items(trial: Trial) -> None:
@@ -139,7 +49,7 @@ async def iter_items(trial: Trial) -> None:
         found: list[Any] = []
         ended = await trial.attempt("iter_items", _collect(trial.session.iter_items(size), found))
         expected = trial.readable(trial.outcomes)
-        if not _is_error(expected):
+        if not is_error(expected):
             trial.compare("iter_items", ended or found, expected)
             continue
         trial.compare("iter_items", ended, expected)
@@ -158,7 +68,7 @@ async def pop(trial: Trial) -> None:
     for _ in range(len(trial.outcomes) + 1):
         held = await tables.count(trial.store, CONTEXT)
         found = await trial.attempt("pop_item", trial.session.pop_item())
-        while expected and _is_error(expected[-1]) and trial.store.leaves_out(expected[-1]):
+        while expected and is_error(expected[-1]) and trial.store.leaves_out(expected[-1]):
             expected.pop()
         if not expected:
             trial.compare("pop_item", found, None)
@@ -175,7 +85,7 @@ async def pop(trial: Trial) -> None:
 async def fork(trial: Trial) -> None:
     """Copy the history into another session: all of it, or an error and nothing."""
     found = await trial.attempt("fork", trial.store.fork(CONTEXT, "forked"))
-    errors = [outcome for outcome in trial.outcomes if _is_error(outcome)]
+    errors = [outcome for outcome in trial.outcomes if is_error(outcome)]
     refused = isinstance(found, EncodeError)  # an item that this codec reads and cannot write
     copied = await tables.count(trial.store, "forked")
     if not refused:
@@ -191,13 +101,13 @@ async def export(trial: Trial) -> None:
     ended = await trial.attempt("export_items", _collect(trial.store.export_items(CONTEXT), found))
     expected = trial.readable(trial.outcomes)
     trial.compare(
-        "export_items", ended or len(found), expected if _is_error(expected) else len(expected)
+        "export_items", ended or len(found), expected if is_error(expected) else len(expected)
     )
 
 
 async def store_wide(trial: Trial) -> None:
     """Verify, recode, count and list: each reports the bad rows and reaches all others."""
-    bad = sum(_is_error(outcome) for outcome in trial.outcomes)
+    bad = sum(is_error(outcome) for outcome in trial.outcomes)
     rows = len(trial.outcomes) + 2
     works: dict[str, Callable[[], Awaitable[Any]]] = {
         "verify": lambda: maintenance.verify(trial.store),

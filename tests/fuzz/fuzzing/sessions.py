@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from random import Random
 from typing import Any
 
-from fuzzing import documents, golden, leaks, mutation, sealing, session_checks, tables
+from fuzzing import (
+    documents,
+    leaks,
+    mutation,
+    sealing,
+    session_checks,
+    session_trial,
+    tables,
+)
 from fuzzing.cases import Case
-from fuzzing.rows import SMALL, Rows
-from fuzzing.sealing import COMPRESSORS, CONTEXT, KEYS, NAMESPACE, SERIALIZERS, SUITES
+from fuzzing.good_rows import NEIGHBOUR, codec_of, good
+from fuzzing.row_cases import SMALL
+from fuzzing.rows import Rows
+from fuzzing.sealing import CONTEXT, NAMESPACE
 from fuzzing.tables import OTHER, TIME
-from strongroom import Codec
 
 SPECS = ("orjson+aesgcm", "json+fernet", "msgpack+zstd+aesgcm", "json+zlib+fernet", "orjson")
-NEIGHBOUR = "the-neighbour-said-8-12-40"
-"""What the good rows say, and no error may show."""
 
 _TIMES = (
     "0044-03-15 00:00:00",
@@ -105,7 +111,7 @@ class Sessions:
             },
             {"id": OTHER, "rows": [(n, good(spec, column, OTHER, n), TIME) for n in (101, 102)]},
         ]
-        trial = session_checks.Trial(store, case, values, codec)
+        trial = session_trial.Trial(store, case, values, codec)
         self._shelf.run(trial.prepare(sessions))
         for name in case["do"]:
             self._shelf.run(session_checks.CHECKS[name](trial))
@@ -146,34 +152,6 @@ class Sessions:
 
 def _places(rng: Random, rows: list[Any]) -> list[int]:
     return rng.sample(range(len(rows)), rng.choice((1, 1, 1, 2)))
-
-
-@lru_cache(maxsize=16)
-def codec_of(spec: str) -> Codec:
-    """Return the codec of a spec, with the test keys."""
-    keys = golden.ring(*KEYS) if spec.endswith(("fernet", "aesgcm")) else None
-    return Codec.parse(spec, keys=keys, max_size=SMALL)
-
-
-def good_item(number: int) -> Any:
-    """Return the item of a good row."""
-    return {"role": "user", "content": f"{NEIGHBOUR}, row {number}"}
-
-
-@lru_cache(maxsize=4096)
-def good(spec: str, column: str, context: str, number: int) -> Any:
-    """Return what the column holds for a good row; always the same."""
-    serializer, *stages = spec.split("+")
-    cipher = stages[-1] if stages and stages[-1] in SUITES else ""
-    compressor = stages[0] if stages and stages[0] in COMPRESSORS else ""
-    kind = SERIALIZERS[serializer]
-    dump = documents.plain_msgpack if kind == 2 else documents.plain_json
-    data = sealing.compress(COMPRESSORS[compressor], dump(good_item(number)))
-    row = data
-    if stages or kind == 2:
-        head = sealing.header(SUITES[cipher], kind, COMPRESSORS[compressor])
-        row = sealing.seal(head, data, Random(number), context=context)
-    return sealing.to_text(row) if column == "text" else row
 
 
 def _altered(rng: Random, spec: str, column: str) -> Any:
