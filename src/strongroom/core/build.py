@@ -51,7 +51,7 @@ def build_core(engine: AsyncEngine, **options: Unpack[StoreOptions]) -> Core:
         create_tables=options.get("create_tables", False),
         transactions=options.get("transactions", False),
     )
-    return Core(runner, codec, namespace, ledger, unreadable)
+    return Core(runner, codec, namespace, ledger, unreadable, names.column_type == "text")
 
 
 def _codec(codec: object, keys: object, *, ensure_ascii: bool) -> Codec:

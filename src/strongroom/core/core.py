@@ -22,18 +22,17 @@ from strongroom.sql.runner import Runner
 
 @dataclass(frozen=True, slots=True)
 class Core:
-    """Rows of many sessions in one pair of tables, and the codec that they are written by."""
+    """Rows of many sessions in one pair of tables, and the codec that they are written by.
+
+    ``is_text`` says that rows lie in a text column.
+    """
 
     runner: Runner
     codec: Codec
     namespace: str
     ledger: Ledger | None
     unreadable: UnreadableRows
-
-    @property
-    def is_text(self) -> bool:
-        """Whether rows lie in a text column."""
-        return self.runner.names.column_type == "text"
+    is_text: bool
 
     def check_session_id(self, session_id: object) -> None:
         """Raise ValueError for an id that this database could not tell from another."""

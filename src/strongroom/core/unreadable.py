@@ -50,8 +50,6 @@ class UnreadableRows:
         It is returned, since a traceback keeps the frames that it is raised in, and these hold
         the items of its neighbours: let go of them, and raise it then.
         """
-        if not has_errors(outcomes):
-            return None
         for outcome in outcomes:
             if isinstance(outcome, DecodeError) and not self.leaves_out(outcome):
                 return outcome
@@ -65,6 +63,4 @@ def has_errors(outcomes: Sequence[Outcome]) -> bool:
 
 def readable(outcomes: list[Outcome]) -> list[Outcome]:
     """Return the outcomes that are items."""
-    if not has_errors(outcomes):
-        return outcomes
     return [outcome for outcome in outcomes if not isinstance(outcome, DecodeError)]

@@ -72,7 +72,10 @@ class SessionItems:
 
     async def decode(self, rows: Sequence[Row], hook: Hook | None) -> list[Item]:
         """Decode rows; a row that cannot be read raises DecodeError, or is left out."""
-        outcomes = await self.outcomes(rows, hook)
+        outcomes = await self._outcomes(rows, hook)
+        if not has_errors(outcomes):
+            return outcomes
+        self._locate(rows, outcomes)
         refused = self._core.unreadable.first_refused(outcomes)
         if refused is not None:
             del outcomes
@@ -81,16 +84,22 @@ class SessionItems:
 
     async def outcomes(self, rows: Sequence[Row], hook: Hook | None) -> list[Outcome]:
         """Decode rows; each that cannot be read becomes its error, with session id and row id."""
+        outcomes = await self._outcomes(rows, hook)
+        if has_errors(outcomes):
+            self._locate(rows, outcomes)
+        return outcomes
+
+    async def _outcomes(self, rows: Sequence[Row], hook: Hook | None) -> list[Outcome]:
         values = [value for _, value in rows]
         if hook is None:
-            outcomes = await self._core.decode(self.codec, values)
-        else:
-            outcomes = [await _by_hook(hook, value) for value in values]
-        if has_errors(outcomes):
-            for (row_id, _), outcome in zip(rows, outcomes, strict=True):
-                if isinstance(outcome, DecodeError):
-                    outcome.at(self.session_id, row_id)
-        return outcomes
+            return await self._core.decode(self.codec, values)
+        return [await _by_hook(hook, value) for value in values]
+
+    def _locate(self, rows: Sequence[Row], outcomes: Sequence[Outcome]) -> None:
+        """Tell each error its session id and row id."""
+        for (row_id, _), outcome in zip(rows, outcomes, strict=True):
+            if isinstance(outcome, DecodeError):
+                outcome.at(self.session_id, row_id)
 
     def decode_one(self, row: Row) -> Item:
         """Decode one row by the codec; raises DecodeError, with session id and row id."""

@@ -152,7 +152,7 @@ class SQLAlchemySession:
 
         Raises DecodeError for a row that cannot be read, as ``on_error`` says.
         """
-        limit = resolve_limit(limit, self.session_settings)
+        limit = resolve_limit(limit, self._session_settings)
         if limit == 0:
             return []
         hook = self._decode_hook

@@ -23,7 +23,8 @@ class Gate:
         self._free = places
         self._waiters: deque[asyncio.Future[None]] = deque()
 
-    async def __aenter__(self) -> None:
+    async def enter(self) -> None:
+        """Wait for a place and take it."""
         with self._guard:
             if self._free:
                 self._free -= 1
@@ -39,13 +40,11 @@ class Gate:
                     self._waiters.remove(turn)
             if not waiting:
                 # Our turn had come already: it goes to the next one.
-                self._pass_on()
+                self.leave()
             raise
 
-    async def __aexit__(self, *exc_info: object) -> None:
-        self._pass_on()
-
-    def _pass_on(self) -> None:
+    def leave(self) -> None:
+        """Give the place to the next one who waits."""
         with self._guard:
             while self._waiters:
                 turn = self._waiters.popleft()
@@ -56,6 +55,12 @@ class Gate:
                     continue
                 return
             self._free += 1
+
+    async def __aenter__(self) -> None:
+        await self.enter()
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        self.leave()
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable
-from typing import Any, Concatenate, NamedTuple, ParamSpec, TypeVar, cast
+from typing import Any, Concatenate, NamedTuple, ParamSpec, TypeVar
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
@@ -148,7 +148,9 @@ class Runner:
 
     def session_gate(self, session_id: str) -> Gate:
         """Return the gate where this process's pops of one session wait for one another."""
-        return self._state.sessions.setdefault((self.names, session_id), Gate())
+        key = (self.names, session_id)
+        gate = self._state.sessions.get(key)
+        return self._state.sessions.setdefault(key, Gate()) if gate is None else gate
 
     async def _run(
         self,
@@ -159,28 +161,29 @@ class Runner:
         kwargs: dict[str, Any],
     ) -> T:
         """Run an operation, again and again while its failures are transient."""
-        deadline, delay, late = retry.Deadline(), 0.001, False
+        deadline: retry.Deadline | None = None
+        delay = 0.001
         while True:
+            if gate is not None:
+                await gate.enter()
             try:
-                if gate is None:
-                    return cast("T", await self._spawn(mode, operation, args, kwargs, late))
-                async with gate:
-                    return cast("T", await self._spawn(mode, operation, args, kwargs, late))
+                late = deadline is not None
+                work = greenlet_spawn(self._operate, mode, operation, args, kwargs, late)
+                return await (settle(work) if self._state.gates.settles else work)
             except DBAPIError as error:
                 if not self._transactions.is_transient(error):
                     raise
+                deadline = deadline or retry.Deadline()
                 if deadline.is_over:
                     raise ConflictError(
                         f"Other writers kept the database busy for {retry.RETRY_SECONDS:.0f} "
                         f"seconds; nothing was changed: try again."
                     ) from error
-            late = True
+            finally:
+                if gate is not None:
+                    gate.leave()
             await asyncio.sleep(delay * random.uniform(0.5, 1.5))  # noqa: S311 - only jitter
             delay = min(delay * 2, 0.25)
-
-    async def _spawn(self, *arguments: Any) -> Any:
-        work = greenlet_spawn(self._operate, *arguments)
-        return await (settle(work) if self._state.gates.settles else work)
 
     def _operate(
         self,

@@ -26,7 +26,7 @@ from strongroom.protocols import Stored
 from strongroom.sql.dialects.base.store import StoreStatements
 from strongroom.sql.rows import Change
 from strongroom.sql.statement import Statement, fetch
-from strongroom.sql.times import to_micros
+from strongroom.sql.times import NO_TIME, to_micros
 
 HeadAndRows: TypeAlias = tuple[bytes | None, list[LinkedRow]]
 """The stored head of a session and some of its rows, oldest first."""
@@ -166,7 +166,7 @@ class LedgerStatements:
         head = None
         rows: list[LinkedRow] = []
         # The rows of a batch share their time, so few times are converted.
-        before, time = None, self.time_of(None)
+        before, time = None, NO_TIME
         for stored_head, row_id, stored, created_at in fetch(result):
             if row_id is None:
                 head = _as_stored(stored_head)

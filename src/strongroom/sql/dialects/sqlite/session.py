@@ -20,7 +20,7 @@ from strongroom.sql.dialects.sqlite.undecodable import (
 )
 from strongroom.sql.rows import Row
 from strongroom.sql.schema import CurrentTimestamp, Tables
-from strongroom.sql.statement import Statement
+from strongroom.sql.statement import Statement, fetch
 
 _RETURNING = (3, 35)
 _VALUES = {str, bytes}
@@ -125,7 +125,7 @@ class SQLiteSession(SessionStatements):
 
     def fetch_rows(self, result: Any) -> list[Row]:
         """Return rows whose values are text or bytes, which SQLite's columns need not hold."""
-        rows = super().fetch_rows(result)
+        rows = fetch(result)
         if {type(value) for _, value in rows} <= _VALUES:
             return rows
         return [(row_id, _stored(value)) for row_id, value in rows]
