@@ -16,6 +16,7 @@ import pytest
 # Each codec is shown once, and looked at by several tests of one worker.
 pytestmark = pytest.mark.xdist_group("agent memory")
 
+LONGEST = pytest.param("msgpack+zstd+aesgcm", marks=pytest.mark.slow)
 EXAMPLE = Path(__file__).parents[1] / "examples" / "agent_memory.py"
 
 
@@ -37,7 +38,7 @@ def shown(codec: str) -> subprocess.CompletedProcess[str]:
     return run("--codec", codec)
 
 
-@pytest.mark.parametrize("codec", ["json", "orjson+fernet", "msgpack+zstd+aesgcm"])
+@pytest.mark.parametrize("codec", ["json", "orjson+fernet", LONGEST])
 def test_agent_memory_continues_in_a_second_process(codec: str) -> None:
     result = shown(codec)
     assert (result.returncode, result.stderr) == (0, "")
@@ -49,7 +50,7 @@ def test_agent_memory_continues_in_a_second_process(codec: str) -> None:
     assert max(map(len, result.stdout.splitlines())) <= 80
 
 
-@pytest.mark.parametrize("codec", ["orjson+fernet", "msgpack+zstd+aesgcm"])
+@pytest.mark.parametrize("codec", ["orjson+fernet", LONGEST])
 def test_agent_memory_shows_what_encryption_promises(codec: str) -> None:
     output = shown(codec).stdout
     assert re.search(r"memory\.db-wal \([\d,]+ bytes\) hold none of\s+the 6 things said", output)
