@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import inspect
 import json
 import os
@@ -24,6 +25,7 @@ from commandline import ITEMS, PASSWORD, SEALED
 from strongroom import Key
 from strongroom.cli.errors import CommandError, explain, trace
 from strongroom.cli.redaction import keep_secret
+from strongroom.sql.dialects import registry
 
 WRONG = "postgresql+asyncpg://app:p4ss-w0rd%21%2F%40@127.0.0.1:1/agents"
 WRONG_MYSQL = WRONG.replace("postgresql+asyncpg", "mysql+aiomysql")
@@ -76,7 +78,8 @@ def test_bad_input(filled, command, env, code, says, debug):
 
 
 def test_a_session_id_that_the_target_cannot_hold_is_named(filled, monkeypatch):
-    monkeypatch.setattr("strongroom.sql.dialects.sqlite.session.SQLite.longest_id", 7)
+    narrow = dataclasses.replace(registry.SQLITE, session_id_bytes=7)
+    monkeypatch.setattr(registry, "DATABASES", (narrow,))
     target = ("--to-url", f"sqlite+aiosqlite:///{filled.folder / 'other.db'}")
     refused = filled("copy", *SEALED, *target, code=1)
     assert "8 bytes" in refused.stderr
@@ -182,6 +185,7 @@ def test_a_reader_that_has_enough_is_no_failure_to_tell(filled):
     assert done.stderr == ""
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_with_130_and_a_second_run_finishes(filled):
     filled.add("plain", [{"n": n} for n in range(3000)], codec="json", keys=None)
     command = ["recode", *SEALED, "--accept", "plaintext"]
@@ -256,6 +260,7 @@ def test_a_bar_is_drawn_within_the_width_of_the_terminal(filled, columns):
     assert max(len(line.strip("\r")) for line in re.split(r"[\r\n]+", visible)) <= columns
 
 
+@pytest.mark.slow
 def test_a_bar_shows_rate_and_time_left(filled):
     filled.add("more", [{"n": n} for n in range(500)])
     for spec, columns, figures in (
@@ -267,6 +272,7 @@ def test_a_bar_shows_rate_and_time_left(filled):
         assert re.search(figures, on_a_terminal(filled, *paced, columns=columns))
 
 
+@pytest.mark.slow
 def test_an_export_has_a_bar_only_where_its_lines_go_to_a_file(filled):
     drawn = on_a_terminal(filled, "export", *SEALED, "-o", "all.jsonl")
     assert "6/6 items" in drawn
@@ -282,8 +288,8 @@ def test_an_export_counts_rows_only_where_that_is_told(filled, monkeypatch):
     def count(*arguments):
         pytest.fail("rows were counted")
 
-    monkeypatch.setattr("strongroom.sql.dialects.base.store.Many.count_rows", count)
-    monkeypatch.setattr("strongroom.sql.dialects.base.store.Many.count_of", count)
+    monkeypatch.setattr("strongroom.sql.dialects.base.store.StoreStatements.count_rows", count)
+    monkeypatch.setattr("strongroom.sql.dialects.base.session.SessionStatements.count", count)
     assert filled("export", *SEALED).stdout.count("\n") == 6
     assert filled("export", "user-123", *SEALED).stdout.count("\n") == 5
 

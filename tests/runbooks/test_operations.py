@@ -23,6 +23,7 @@ from worker import SHARED
 pytestmark = [
     pytest.mark.databases("sqlite-file", "postgresql", "mysql-aiomysql", column_types=("text",)),
     pytest.mark.no_tables,
+    pytest.mark.slow,
 ]
 
 MASTER_KEY = "a master key that is no base64 at all"

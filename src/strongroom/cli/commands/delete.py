@@ -81,10 +81,10 @@ def _delete_named(where: LedgerOptions, names: list[str], *, yes: bool, debug: b
 @asynccontextmanager
 async def _opened(where: LedgerOptions) -> AsyncIterator[SessionStore]:
     """Open a store to delete in it; without its ledger that would break its histories."""
-    from strongroom.sql.inspection import has_heads
+    from strongroom.store.store import core_of
 
     async with open_store(where) as store:
-        if store.ledger is None and await store.backend.read(has_heads):
+        if store.ledger is None and await core_of(store).runner.has_heads():
             raise CommandError("This store has a ledger: give its keys with --ledger-key-file.")
         yield store
 

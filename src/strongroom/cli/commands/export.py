@@ -62,14 +62,14 @@ async def _export(
     where: CodecOptions, session: str | None, prefix: str | None, skip: bool, stream: TextIO
 ) -> int:
     from strongroom.maintenance.progress import Meter
+    from strongroom.store.store import core_of
 
     count = 0
-    async with open_store(where) as store:
-        store.on_error = "skip" if skip else "raise"
+    async with open_store(where, on_error="skip" if skip else "raise") as store:
         apart = is_file(stream)
         with progress("items", apart=apart) as draw:
             meter = await Meter.of_rows(
-                draw, "export", store, prefix, session_id=session, counts=apart
+                draw, "export", core_of(store), prefix, session_id=session, counts=apart
             )
             async for line in store.export_items(session, prefix=prefix):
                 stream.write(line.replace("\x7f", "\\u007f") + "\n")

@@ -59,11 +59,13 @@ def inspect(
 
 
 async def _inspect(where: TableOptions, session: str) -> list[dict[str, Any]]:
+    from strongroom.store.store import core_of
     from strongroom.store.walk import walk
 
     async with open_store(where) as store:
-        store.check_session_id(session)
-        rows = [row async for batch in walk(store, session_id=session) for row in batch.rows]
+        core = core_of(store)
+        core.check_session_id(session)
+        rows = [row async for batch in walk(core, session_id=session) for row in batch.rows]
     if not rows:
         raise CommandError(f"There is no session {session!r}, or it has no rows.", PROBLEMS)
     return [
