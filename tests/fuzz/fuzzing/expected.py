@@ -36,6 +36,12 @@ EXPECTED = (
         r"^\w+ during [^']*$",
     ),
     Expected(
+        "an item that is nested too deeply ends an export",
+        (BULK,),
+        ("sessions",),
+        "^export_items: items expected, .*nested too deeply",
+    ),
+    Expected(
         "an import shows what the session held before it",
         (PLAINTEXT,),
         ("exports",),
