@@ -20,7 +20,8 @@ from time import perf_counter
 from typing import Any
 
 import corpus
-from contenders import AGENTS, ENCRYPTED, FLOOR, PostgreSQLFloor, contenders
+from contenders import AGENTS, ENCRYPTED, contenders
+from floors import FLOOR, PostgreSQLFloor
 from servers import Site
 from sidebyside import SHAPE, ratio
 

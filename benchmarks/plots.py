@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import svg
-from contenders import AGENTS, BARE_FLOOR, ENCRYPTED
+from contenders import AGENTS, ENCRYPTED
+from floors import BARE_FLOOR
 from network import concurrencies
 from sidebyside import pairs_of, ratio
 

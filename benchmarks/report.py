@@ -5,21 +5,21 @@ What it says beside its figures lies in ``report_texts.md``.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import plots
 from all_codecs import BYTES_TARGETS
-from contenders import AGENTS, BARE_FLOOR, FLOOR, POOL
+from contenders import AGENTS
+from floors import BARE_FLOOR, FLOOR, POOL
 from network import PAIRS, concurrencies, speedup
 from network import TARGETS as NETWORK_TARGETS
+from pieces import DASH, details, millis, quotient, section, table
 from prose import LENGTHS
 from sidebyside import BULK, FLOOR_TARGETS, OTHERS, pairs_of, ratio, summary
 from upkeep import CODECS as LEDGERED
 
 Run = dict[str, Any]
-DASH = "\N{EN DASH}"
 
 
 def write(run: Run, folder: Path) -> list[Path]:
@@ -35,7 +35,7 @@ def write(run: Run, folder: Path) -> list[Path]:
 
 def _document(run: Run) -> str:
     parts = [
-        *_text("Benchmarks", level=1),
+        *section("Benchmarks", level=1),
         *_machine(run),
         *_codecs(run),
         *_peers(run),
@@ -50,42 +50,6 @@ def _document(run: Run) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-# Pieces -------------------------------------------------------------------------------------------
-
-
-def _text(title: str, *, level: int = 2, **figures: Any) -> list[str]:
-    """Return a section's title, and what ``report_texts.md`` says under it."""
-    texts = (Path(__file__).parent / "report_texts.md").read_text(encoding="utf-8")
-    body = texts.partition(f"\n## {title}\n")[2].partition("\n## ")[0].strip()
-    return ["#" * level + f" {title}", *([body.format(**figures)] if body else [])]
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[Any]], *, words: int = 1) -> str:
-    """Return a table in Markdown; its first columns hold words, and the others figures."""
-    rule = ["---"] * words + ["---:"] * (len(head) - words)
-    return "\n".join(f"| {' | '.join(map(str, line))} |" for line in (head, rule, *rows))
-
-
-def _details(title: str, text: str) -> str:
-    return f"<details>\n<summary>{title}</summary>\n\n{text}\n\n</details>"
-
-
-def _ms(seconds: float) -> str:
-    milliseconds = seconds * 1000
-    return f"{milliseconds:.2f}" if milliseconds < 10 else f"{milliseconds:.1f}"
-
-
-def _times(figure: tuple[float, ...], least: float | None = None, most: float | None = None) -> str:
-    """Return a ratio and its quartiles, in bold if it is not what it has to be."""
-    value, low, high = figure
-    text = f"{value:.1f} ({low:.1f}{DASH}{high:.1f})"
-    short = least is not None and round(value, 1) < least
-    return f"**{text}**" if short or (most is not None and round(value, 1) > most) else text
-
-
-# Sections -----------------------------------------------------------------------------------------
-
-
 def _machine(run: Run) -> list[str]:
     machine = run["machine"]
     packages = ", ".join(f"{name} {number}" for name, number in machine["packages"].items())
@@ -98,7 +62,7 @@ def _machine(run: Run) -> list[str]:
         ("Packages", packages),
     ]
     skipped = [f"Not measured: {name} ({reason})." for name, reason in run["skipped"].items()]
-    return [*_text("Where and with what"), _table(("", ""), rows, words=2), *skipped]
+    return [*section("Where and with what"), table(("", ""), rows, words=2), *skipped]
 
 
 def _codecs(run: Run) -> list[str]:
@@ -120,10 +84,6 @@ def _codecs(run: Run) -> list[str]:
                 f"{times['decode'] * 1e6:.1f}",
             )
         )
-    sizes = [
-        (f"`{spec}`", *(f"{value:.2f}" for value in shares.values()), BYTES_TARGETS.get(spec, ""))
-        for spec, shares in run["codecs"]["sizes"].items()
-    ]
     everything = [
         (
             f"`{one['codec']}`",
@@ -136,21 +96,29 @@ def _codecs(run: Run) -> list[str]:
         for one in figures
     ]
     return [
-        *_text("Which codec"),
-        _table(("codec", "bytes, text", "bytes, binary", "encode µs", "decode µs"), rows),
-        _details(
+        *section("Which codec"),
+        table(("codec", "bytes, text", "bytes, binary", "encode µs", "decode µs"), rows),
+        details(
             "Every codec on every kind of item: bytes and microseconds an item",
-            _table(("codec", "items", "column", "bytes", "encode", "decode"), everything, words=3),
+            table(("codec", "items", "column", "bytes", "encode", "decode"), everything, words=3),
         ),
-        *_text("Bytes against EncryptedSession", level=3),
-        _table(("codec", "the mix", "without images", "median row", "at most"), sizes),
+        *_sizes(run),
     ]
+
+
+def _sizes(run: Run) -> list[str]:
+    rows = [
+        (f"`{spec}`", *(f"{value:.2f}" for value in shares.values()), BYTES_TARGETS.get(spec, ""))
+        for spec, shares in run["codecs"]["sizes"].items()
+    ]
+    head = ("codec", "the mix", "without images", "median row", "at most")
+    return [*section("Bytes against EncryptedSession", level=3), table(head, rows)]
 
 
 def _peers(run: Run) -> list[str]:
     if "sidebyside" not in run:
         return []
-    parts = _text("Beside openai-agents", pool=POOL, others=OTHERS)
+    parts = section("Beside openai-agents", pool=POOL, others=OTHERS)
     for name, times in run["sidebyside"].items():
         head = ["operation"]
         rows: list[list[Any]] = [[operation] for operation in times]
@@ -158,10 +126,10 @@ def _peers(run: Run) -> list[str]:
             head += [f"`{ours}` : `{peer}`", *(["to reach"] if targets else [])]
             for index, (row, taken) in enumerate(zip(rows, times.values(), strict=True)):
                 target = targets[index] if index < len(targets) else None
-                row.append(_times(ratio(taken[peer], taken[ours]), least=target))
+                row.append(quotient(ratio(taken[peer], taken[ours]), least=target))
                 row += [target or ""] if targets else []
         picture = f"![Ratios on {name}](benchmarks/{name.lower()}.svg)"
-        parts += [f"### {name}", picture, _table(head, rows), _raw(times)]
+        parts += [f"### {name}", picture, table(head, rows), _raw(times)]
     return parts
 
 
@@ -172,10 +140,10 @@ def _raw(times: dict[str, dict[str, list[float]]]) -> str:
         row = [operation]
         for name in names:
             one = summary(taken[name])
-            row.append(f"{_ms(one['median'])} ({_ms(one['q1'])}{DASH}{_ms(one['q3'])})")
+            row.append(f"{millis(one['median'])} ({millis(one['q1'])}{DASH}{millis(one['q3'])})")
         rows.append(row)
     head = ("operation", *(f"`{name}`" for name in names))
-    return _details("Raw figures: medians and quartiles in milliseconds", _table(head, rows))
+    return details("Raw figures: medians and quartiles in milliseconds", table(head, rows))
 
 
 def _floor(run: Run) -> list[str]:
@@ -191,9 +159,9 @@ def _floor(run: Run) -> list[str]:
             row = rows.setdefault(operation, [operation])
             for floor in floors:
                 figure = ratio(taken["orjson"], taken[floor])
-                row.append(_times(figure, most=most if floor == FLOOR else None))
+                row.append(quotient(figure, most=most if floor == FLOOR else None))
             row.append(most)
-    return [*_text("Beside the driver alone"), _table(head, rows.values())] if rows else []
+    return [*section("Beside the driver alone"), table(head, rows.values())] if rows else []
 
 
 def _network(run: Run) -> list[str]:
@@ -210,19 +178,23 @@ def _network(run: Run) -> list[str]:
         for peer, ours in PAIRS:
             for count in counts:
                 least = NETWORK_TARGETS[name] if count == 1 else None
-                row.append(_times(speedup(figures, peer, ours, count), least=least))
+                row.append(quotient(speedup(figures, peer, ours, count), least=least))
         rows.append([*row, NETWORK_TARGETS[name]])
         for contender, measured in figures.items():
             every = [measured[str(count)] for count in counts]
-            cells = [f"{one['rate']:,.0f}/s, {_ms(one['p50'])}, {_ms(one['p99'])}" for one in every]
+            cells = [
+                f"{one['rate']:,.0f}/s, {millis(one['p50'])}, {millis(one['p99'])}" for one in every
+            ]
             raw.append((name, f"`{contender}`", f"{measured['trips']:.1f}", *cells))
     raw_head = ("operation", "", "trips", *(f"{count} at once" for count in counts))
     return [
-        *_text("A managed database: 1 ms each way", ping=_ms(found["ping"]), pool=found["pool"]),
-        _table([*head, "to reach"], rows),
-        _details(
+        *section(
+            "A managed database: 1 ms each way", ping=millis(found["ping"]), pool=found["pool"]
+        ),
+        table([*head, "to reach"], rows),
+        details(
             "Raw figures: round trips, operations a second, p50 and p99 in milliseconds",
-            _table(raw_head, raw, words=2),
+            table(raw_head, raw, words=2),
         ),
     ]
 
@@ -230,7 +202,7 @@ def _network(run: Run) -> list[str]:
 def _stalls(run: Run) -> list[str]:
     if "stalls" not in run:
         return []
-    parts = _text("The event loop under load", size=run["stall_bytes"] // 1_000_000)
+    parts = section("The event loop under load", size=run["stall_bytes"] // 1_000_000)
     for name, figures in run["stalls"].items():
         rows = [
             (
@@ -242,7 +214,7 @@ def _stalls(run: Run) -> list[str]:
             )
             for contender, one in figures.items()
         ]
-        parts.append(_table((name, "write: gap", "seconds", "read: gap", "seconds"), rows))
+        parts.append(table((name, "write: gap", "seconds", "read: gap", "seconds"), rows))
     return parts
 
 
@@ -251,7 +223,7 @@ def _scale(run: Run) -> list[str]:
         return []
     found = run["scale"]
     reads = next(iter(found.values()))["times"]
-    rows = [[read, *(_ms(one["times"][read]) for one in found.values())] for read in reads]
+    rows = [[read, *(millis(one["times"][read]) for one in found.values())] for read in reads]
     memories = [one["memory"] for one in found.values()]
     rows.append(
         [
@@ -259,7 +231,7 @@ def _scale(run: Run) -> list[str]:
             *(f"{one['bytes'] / 2**20:.1f} MiB in {one['seconds']:.1f} s" for one in memories),
         ]
     )
-    return [*_text("Long sessions, many sessions"), _table(("", *found), rows)]
+    return [*section("Long sessions, many sessions"), table(("", *found), rows)]
 
 
 def _ledger(run: Run) -> list[str]:
@@ -271,11 +243,11 @@ def _ledger(run: Run) -> list[str]:
         row = [operation]
         for one in found.values():
             times = one["times"][operation]
-            row += [_times(ratio(times[f"{codec}, ledger"], times[codec])) for codec in LEDGERED]
+            row += [quotient(ratio(times[f"{codec}, ledger"], times[codec])) for codec in LEDGERED]
         rows.append(row)
     head = ["operation", *(f"{name}, `{codec}`" for name in found for codec in LEDGERED)]
     conflicts = ", ".join(f"{one['conflicts']:.2f} on {name}" for name, one in found.items())
-    return [*_text("A ledger", conflicts=conflicts), _table(head, rows)]
+    return [*section("A ledger", conflicts=conflicts), table(head, rows)]
 
 
 def _maintenance(run: Run) -> list[str]:
@@ -286,7 +258,10 @@ def _maintenance(run: Run) -> list[str]:
         [work, *(f"{one[work]:,.0f}" for one in found.values())]
         for work in next(iter(found.values()))
     ]
-    return [*_text("Maintenance", rows=f"{run['upkeep_rows']:,}"), _table(("", *found), rows)]
+    return [
+        *section("Maintenance", rows=f"{run['upkeep_rows']:,}"),
+        table(("", *found), rows),
+    ]
 
 
 def _corpus(run: Run) -> list[str]:
@@ -301,4 +276,4 @@ def _corpus(run: Run) -> list[str]:
         )
         for language, name, pairs in run["prose"]
     ]
-    return [*_text("The corpus"), _table(head, rows, words=2)]
+    return [*section("The corpus"), table(head, rows, words=2)]

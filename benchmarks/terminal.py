@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from all_codecs import BYTES_TARGETS
-from contenders import ENCRYPTED, FLOOR
+from contenders import ENCRYPTED
+from floors import FLOOR
 from network import PAIRS, speedup
 from network import TARGETS as NETWORK_TARGETS
 from sidebyside import BULK, FLOOR_TARGETS, pairs_of, ratio

@@ -28,8 +28,10 @@ NONE_IN_THIS_TIER = "none in this tier"
 MARKERS = (
     "databases(*names, column_types=('text', 'binary')): run on these databases only",
     "partitioned: where it runs on PostgreSQL, run on partitioned tables too; False: do not",
+    "text_on_servers: not about values, so columns of bytes are tried on SQLite only",
     "no_tables: begin with a database that has no tables",
     "representatives(*names, **values): only these values, on all but SQLite files or on these",
+    "xdist_group(name): of pytest-xdist, which need not be there",
     "slow: not in the fast tier",
     "smoke: a short test of each database, for other Pythons and the oldest dependencies",
 )
@@ -54,6 +56,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Choose the tier, and register our markers."""
     tiers.choose(config.getoption("--tier"))
+    memory = database_servers.memory()
+    if memory is not None and tiers.current() != "long":
+        # SQLite commits there in a hundredth of the time; the long tier has it wait for the disk.
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(memory))
     unknown = set(config.getoption("--databases").split(",")) - set(DRIVERS)
     if unknown:
         raise pytest.UsageError(f"--databases: no such database: {', '.join(sorted(unknown))}")
@@ -72,6 +78,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     marker = metafunc.definition.get_closest_marker("databases")
     chosen = metafunc.config.getoption("--databases").split(",")
     wanted = pairs(marker.args, **marker.kwargs) if marker else pairs()
+    if metafunc.definition.get_closest_marker("text_on_servers"):
+        wanted = [pair for pair in wanted if pair[1] == "text" or not DRIVERS[pair[0]].server]
     partitioned = metafunc.definition.get_closest_marker("partitioned")
     if partitioned and partitioned.args != (False,) and ("postgresql", "text") in wanted:
         wanted.append(("postgresql-partitioned", "text"))

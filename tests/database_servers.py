@@ -185,16 +185,16 @@ def spawn(
 @contextlib.contextmanager
 def directory(*, durable: bool = True) -> Iterator[Path]:
     """Make a folder for a while: on disk, or in memory if it need not last and there is room."""
-    memory = None if durable else _memory()
-    folder = Path(tempfile.mkdtemp(prefix="strongroom-", dir=memory))
+    within = None if durable else memory()
+    folder = Path(tempfile.mkdtemp(prefix="strongroom-", dir=within))
     try:
         yield folder.resolve()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _memory() -> Path | None:
-    """Return the folder of a file system in memory that has room for servers, if there is one."""
+def memory() -> Path | None:
+    """Return the folder of a file system in memory that has room for the tests, if there is one."""
     with contextlib.suppress(OSError):
         if shutil.disk_usage(_SHARED_MEMORY).free >= _ROOM:
             return _SHARED_MEMORY

@@ -6,6 +6,7 @@ Implementations need not inherit from these classes.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias, runtime_checkable
 
@@ -133,4 +134,13 @@ class Witness(Protocol):
 
     async def advance(self, key: bytes, version: int, tag: bytes, /) -> None:
         """Record a newer head, durably, before returning."""
+        ...
+
+
+@runtime_checkable
+class ListingWitness(Witness, Protocol):
+    """A witness that can also list what it has seen: ``verify`` finds deleted sessions by it."""
+
+    async def keys(self) -> Collection[bytes]:
+        """Return the keys of all histories that were ever recorded."""
         ...

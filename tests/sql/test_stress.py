@@ -25,6 +25,7 @@ def task_of(database, **more):
 
 
 @on_all
+@pytest.mark.slow
 async def test_appends_are_contiguous_and_readers_see_them_come_at_the_end(database):
     many = [f"many-{k}" for k in range(10)]
     async with workers(SCRIPT, PROCESSES) as writers:
@@ -43,6 +44,7 @@ async def test_appends_are_contiguous_and_readers_see_them_come_at_the_end(datab
 
 
 @pytest.mark.databases("sqlite-file", column_types=("text",))
+@pytest.mark.slow
 async def test_a_hundred_writers_with_slow_commits_all_succeed_on_sqlite(database):
     names = [f"w{k}" for k in range(100)]
     async with workers(SCRIPT, 4) as writers:
@@ -59,6 +61,7 @@ MIXES = {
 
 
 @on_all
+@pytest.mark.slow
 async def test_what_operations_come_to_is_what_a_serial_order_would(database):
     async with workers(SCRIPT, PROCESSES) as clients:
         for name, mix in MIXES.items():

@@ -62,6 +62,7 @@ Exit codes:
   2    the command line cannot be read
   3    no URL, no key, a missing table or package: change the configuration
   4    the database, the network or the disk failed: run it again
+  70   an error that strongroom does not know: --debug shows where
   130  interrupted: run it again
 """
 

@@ -39,9 +39,14 @@ class CommandError(Exception):
 def explain(error: BaseException) -> tuple[str, int]:
     """Return the message and the exit code for whatever ended a command."""
     message, code = _explain(error)
+    return redact(printable(name_options(message), lines=True)), code
+
+
+def name_options(message: str) -> str:
+    """Return a message of the library with options in the place of Python arguments."""
     for argument, option in _OPTIONS.items():
         message = message.replace(argument, option)
-    return redact(printable(message, lines=True)), code
+    return message
 
 
 def trace(error: BaseException) -> str:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from sqlalchemy import URL
 
     from strongroom import SessionStore
+    from strongroom.core.unreadable import OnError
 
 T = TypeVar("T")
 
@@ -29,7 +30,7 @@ def run_async(work: Callable[..., Coroutine[Any, Any, T]], *arguments: Any) -> T
 
 @asynccontextmanager
 async def open_store(
-    where: TableOptions, *, create: bool = False, writes: bool = False
+    where: TableOptions, *, create: bool = False, writes: bool = False, on_error: OnError = None
 ) -> AsyncIterator[SessionStore]:
     """Open the store that the options describe; without codec options one that needs no key.
 
@@ -54,6 +55,7 @@ async def open_store(
         schema=where.schema,
         sessions_table=where.sessions_table,
         messages_table=where.messages_table,
+        on_error=on_error,
         **options,
     )
     async with store:

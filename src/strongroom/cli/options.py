@@ -62,7 +62,7 @@ class TableOptions:
 
 AnyMode = Annotated[
     bool,
-    typer.Option("--any-mode", help="Take a key file that others can read: for mounted secrets."),
+    typer.Option("--any-mode", help="Take a key file of any owner and mode: for mounted secrets."),
 ]
 Namespace = Annotated[
     str, typer.Option(metavar="TEXT", help="The namespace that the rows are bound to.")

@@ -10,6 +10,7 @@ from collections.abc import Coroutine
 from typing import Any
 
 from strongroom import Witness, WitnessError
+from strongroom.protocols import ListingWitness
 
 KEY = hashlib.sha256(b"one").digest()
 OTHER = hashlib.sha256(b"other").digest()
@@ -102,6 +103,20 @@ class WitnessSuite:
             assert await reopened.seen(KEY) == (5, TAG)
             await reopened.advance(KEY, 6, TAG2)
             assert await witness.seen(KEY) == (6, TAG2)
+
+        self.run(test())
+
+    def test_lists_the_keys_that_were_recorded(self) -> None:
+        async def test() -> None:
+            witness = self.make()
+            if not isinstance(witness, ListingWitness):
+                return  # keys() is optional.
+            assert list(await witness.keys()) == []
+            for key in (KEY, OTHER, KEY):
+                await witness.advance(key, 1, TAG)
+            reopened = self.reopen(witness)
+            assert isinstance(reopened, ListingWitness)
+            assert sorted(await reopened.keys()) == sorted([KEY, OTHER])
 
         self.run(test())
 

@@ -152,6 +152,12 @@ class Forgets(Memory):
 TestForgets.reopen = lambda self, witness: witness.reopened()  # noqa: F821 - made by fault
 
 
+@fault("test_lists_the_keys_that_were_recorded", WitnessSuite)
+class ListsTheLastOnly(Memory):
+    async def keys(self):
+        return list(self.heads)[-1:]
+
+
 class TestSoundWitness(WitnessSuite):
     make = Memory
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 def delete(
     output: OutputOptions,
     session: Annotated[
-        list[str] | None, typer.Argument(metavar="[SESSION]...", help="The sessions' ids.")
+        list[str] | None, typer.Argument(metavar="SESSION", help="The sessions' ids.")
     ] = None,
     updated_before: TimeOption = None,
     prefix: Prefix = None,
@@ -65,10 +65,10 @@ def delete(
 @asynccontextmanager
 async def _opened(where: LedgerOptions) -> AsyncIterator[SessionStore]:
     """Open a store to delete in it; without its ledger that would break its histories."""
-    from strongroom.sql.inspection import has_heads
+    from strongroom.store.store import core_of
 
     async with open_store(where) as store:
-        if store.ledger is None and await store.backend.read(has_heads):
+        if store.ledger is None and await core_of(store).runner.has_heads():
             raise CommandError("This store has a ledger: give its keys with --ledger-key-file.")
         yield store
 

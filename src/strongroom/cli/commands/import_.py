@@ -37,8 +37,10 @@ def import_(
 
     \b
     Examples:
-      strongroom import all.jsonl --codec orjson+aesgcm --key-file keys --create-tables
-      strongroom export user-123 | strongroom import - --codec json --url sqlite+aiosqlite:///b.db
+      strongroom import all.jsonl --codec orjson+aesgcm --key-file keys
+      strongroom import all.jsonl --url sqlite+aiosqlite:///b.db \
+        --create-tables --codec json
+      strongroom export user-123 | strongroom import - --codec json --append
     """
     count = run_async(_import, where, file, append, create_tables)
     say(f"Imported {format_count(count, 'items')}.")

@@ -29,7 +29,7 @@ def adopt(
     \b
     Examples:
       strongroom ledger adopt --ledger-key-file ledger-keys
-      strongroom ledger adopt --ledger-key-file ledger-keys --witness /mnt/witness --yes
+      strongroom ledger adopt --ledger-key-file ledger-keys --witness /mnt/witness
     """
     confirm("Trust all histories as they stand, from now on?", yes=yes)
     report = run_async(_adopt, where, prefix)
