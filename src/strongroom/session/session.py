@@ -226,15 +226,18 @@ class SQLAlchemySession:
         """
         if self._overrides_operations:
             return False
-        rows = await self._history.rows()
-        errors = [
-            outcome
-            for outcome in await self._items.outcomes(rows, self._decode_hook)
-            if isinstance(outcome, DecodeError)
-        ]
-        if errors:
-            raise errors[0]
-        await self.replace_items(items)
+        try:
+            rows = await self._history.rows()
+            errors = [
+                outcome
+                for outcome in await self._items.outcomes(rows, self._decode_hook)
+                if isinstance(outcome, DecodeError)
+            ]
+            if errors:
+                raise errors[0]
+            await self.replace_items(items)
+        finally:
+            del items  # an error keeps this frame
         return True
 
     async def _get_compaction_snapshot(
