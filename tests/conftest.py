@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).parent / "sessions"))
 import database_servers
 import tiers
 from database_servers import MissingDatabaseError, Server
-from databases import DRIVERS, Database, pairs, partitioned_tables
+from databases import DRIVERS, Database, in_this_tier, pairs, partitioned_tables
 from scratch import MySQLScratch, PostgreSQLScratch, Scratch
 
 WATCHDOG_SECONDS = {"fast": 300, "full": 300, "long": 7200}
@@ -83,7 +83,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     partitioned = metafunc.definition.get_closest_marker("partitioned")
     if partitioned and partitioned.args != (False,) and ("postgresql", "text") in wanted:
         wanted.append(("postgresql-partitioned", "text"))
-    found = [pair for pair in wanted if pair[0] in chosen]
+    found = in_this_tier([pair for pair in wanted if pair[0] in chosen])
     ids = ["-".join(pair) for pair in found]
     metafunc.parametrize(
         "database", found or [NONE_IN_THIS_TIER], indirect=True, ids=ids or [NONE_IN_THIS_TIER]
