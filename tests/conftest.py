@@ -55,9 +55,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Choose the tier, and register our markers."""
-    tiers.choose(config.getoption("--tier"))
+    tier = config.getoption("--tier")
+    if tier not in tiers.TIERS:  # argparse does not look at defaults
+        raise pytest.UsageError(f"{tiers.VARIABLE}={tier}: it is one of {', '.join(tiers.TIERS)}")
+    tiers.choose(tier)
     memory = database_servers.memory()
-    if memory is not None and tiers.current() != "long":
+    if memory is not None and tier != "long":
         # SQLite commits there in a hundredth of the time; the long tier has it wait for the disk.
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(memory))
     unknown = set(config.getoption("--databases").split(",")) - set(DRIVERS)
@@ -92,10 +95,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out what the tier leaves out."""
-    left_out = [item for item in items if _is_left_out(item)]
+    left_out, kept = [], []
+    for item in items:
+        (left_out if _is_left_out(item) else kept).append(item)
     if left_out:
         config.hook.pytest_deselected(items=left_out)
-        items[:] = [item for item in items if item not in set(left_out)]
+        items[:] = kept
 
 
 def _is_left_out(item: pytest.Item) -> bool:
