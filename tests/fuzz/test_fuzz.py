@@ -18,10 +18,11 @@ from fuzzing.forms import FORMS
 from fuzzing.trial import check
 
 from strongroom import Codec, EnvelopeError, PayloadError
+from tiers import by_tier
 
 SEED = "0"
-SECONDS = 10.0
-"""For each form: a minute for all of them."""
+SECONDS = by_tier(full=10.0, long=600.0)
+"""For each form: a minute for all of them in the full tier."""
 
 
 @pytest.mark.slow

@@ -68,7 +68,7 @@ async def pop(trial: Trial) -> None:
     for _ in range(len(trial.outcomes) + 1):
         held = await tables.count(trial.store, CONTEXT)
         found = await trial.attempt("pop_item", trial.session.pop_item())
-        while expected and is_error(expected[-1]) and trial.store.leaves_out(expected[-1]):
+        while expected and is_error(expected[-1]) and trial.leaves_out(expected[-1]):
             expected.pop()
         if not expected:
             trial.compare("pop_item", found, None)

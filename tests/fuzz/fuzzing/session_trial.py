@@ -63,9 +63,14 @@ class Trial:
         for outcome in outcomes:
             if not is_error(outcome):
                 kept.append(outcome)
-            elif not self.store.leaves_out(outcome):
+            elif not self.leaves_out(outcome):
                 return outcome
         return kept
+
+    def leaves_out(self, error: DecodeError) -> bool:
+        """Say whether a read may leave out the row with this error."""
+        bare = type(error).__name__ == "NotJSONError" and self.store.codec.cipher is None
+        return self.store.on_error == "skip" or (self.store.on_error is None and bare)
 
     async def attempt(self, what: str, work: Awaitable[Any]) -> Any:
         """Await an operation; an error of ours is checked and returned."""
