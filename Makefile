@@ -3,6 +3,7 @@
 PYTHON ?= python3
 CODEC ?= orjson+aesgcm
 ARGS ?=
+SECONDS ?= 60
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -13,7 +14,7 @@ TEST_OPTIONS := -n auto --dist loadgroup -p progress
 TEST := PYTHONPATH=$(CURDIR)/tests/tools $(BIN)/python -m pytest $(TEST_OPTIONS)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all test-long coverage
+.PHONY: help demo test test-all test-long coverage fuzz
 .PHONY: lint lint-style lint-format lint-types format wheel docs
 .PHONY: bench bench-quick bench-compare clean
 
@@ -34,6 +35,10 @@ test-long: $(READY)  ## run them with more examples, kills and rows: for hours
 
 coverage: $(VENV)/.coverage  ## run test-all, and name the lines and branches that it does not reach
 	PYTHONPATH=$(CURDIR)/tests/tools $(BIN)/python tests/tools/coverage/run.py $(TEST_OPTIONS) --tier full $(ARGS)
+
+fuzz: $(READY)  ## mutate rows, histories, exports, keys and commands; SECONDS=60 SEED=… FORM=rows
+	PYTHONPATH=$(CURDIR)/tests/fuzz $(BIN)/python -m fuzzing --seconds '$(SECONDS)' \
+		--seed '$(SEED)' --form '$(FORM)' --case '$(CASE)' --replay '$(REPLAY)'
 
 lint: lint-style lint-format lint-types  ## check style (ruff) and types (mypy --strict)
 

@@ -13,7 +13,7 @@ import pytest
 
 import corpus
 from strongroom import Key, Keyring, Ledger, SessionStore
-from strongroom.history.head import Keeper
+from strongroom.history.head import HeadStore
 
 KEYS, LEDGER = Keyring(Key.generate()), Ledger(Keyring(Key.generate()))
 LONG = 1000
@@ -75,14 +75,14 @@ def test_operation(benchmark, loop, site, stores, name, ledger, codec):
 def test_eight_writers_of_one_session(benchmark, loop, site, stores, ledger, monkeypatch):
     benchmark.group = f"{site.name}: {WRITERS} stores append {BATCHES} batches each to one session"
     swaps = {True: 0, False: 0}
-    swap = Keeper.swap
+    swap = HeadStore.swap
 
     async def counted(self, *args, **kwargs):
         swapped = await swap(self, *args, **kwargs)
         swaps[swapped] += 1
         return swapped
 
-    monkeypatch.setattr(Keeper, "swap", counted)
+    monkeypatch.setattr(HeadStore, "swap", counted)
     stores("orjson", ledger)
     writers = [stores("orjson", ledger, number) for number in range(1, WRITERS + 1)]
     rounds = itertools.count()

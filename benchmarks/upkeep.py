@@ -13,7 +13,7 @@ from contenders import KEYS, Strongroom, execute
 from servers import Site
 from sidebyside import Prepared
 from strongroom import Codec, Key, Keyring, Ledger, SessionStore, maintenance
-from strongroom.history.head import Keeper
+from strongroom.history.head import HeadStore
 
 LINES_OF_A_SESSION = 100
 LEDGER = Ledger(Keyring(Key.generate()))
@@ -99,9 +99,9 @@ async def _conflicts(site: Site) -> float:
     """Return how often an append to one session meets the head of another writer."""
     url = await asyncio.to_thread(site.make_database)
     swaps = {True: 0, False: 0}
-    swap = Keeper.swap
+    swap = HeadStore.swap
 
-    async def counted(self: Keeper, *arguments: Any, **options: Any) -> bool:
+    async def counted(self: HeadStore, *arguments: Any, **options: Any) -> bool:
         swapped = await swap(self, *arguments, **options)
         swaps[swapped] += 1
         return swapped
@@ -115,11 +115,11 @@ async def _conflicts(site: Site) -> float:
         for _ in range(BATCHES):
             await store.session("contended").add_items(corpus.items(sidebyside.SHAPE, 2))
 
-    Keeper.swap = counted  # type: ignore[method-assign]  # to count
+    HeadStore.swap = counted  # type: ignore[method-assign]  # to count
     try:
         await asyncio.gather(*map(write, stores))
     finally:
-        Keeper.swap = swap  # type: ignore[method-assign]  # as it was
+        HeadStore.swap = swap  # type: ignore[method-assign]  # as it was
         for store in stores:
             await store.aclose()
     return swaps[False] / swaps[True]

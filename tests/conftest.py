@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).parent / "sessions"))
 import database_servers
 import tiers
 from database_servers import MissingDatabaseError, Server
-from databases import DRIVERS, Database, pairs, partitioned_tables
+from databases import DRIVERS, Database, in_this_tier, pairs, partitioned_tables
 from scratch import MySQLScratch, PostgreSQLScratch, Scratch
 
 WATCHDOG_SECONDS = {"fast": 300, "full": 300, "long": 7200}
@@ -28,8 +28,10 @@ NONE_IN_THIS_TIER = "none in this tier"
 MARKERS = (
     "databases(*names, column_types=('text', 'binary')): run on these databases only",
     "partitioned: where it runs on PostgreSQL, run on partitioned tables too; False: do not",
+    "text_on_servers: not about values, so columns of bytes are tried on SQLite only",
     "no_tables: begin with a database that has no tables",
     "representatives(*names, **values): only these values, on all but SQLite files or on these",
+    "xdist_group(name): of pytest-xdist, which need not be there",
     "slow: not in the fast tier",
     "smoke: a short test of each database, for other Pythons and the oldest dependencies",
 )
@@ -53,7 +55,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Choose the tier, and register our markers."""
-    tiers.choose(config.getoption("--tier"))
+    tier = config.getoption("--tier")
+    if tier not in tiers.TIERS:  # argparse does not look at defaults
+        raise pytest.UsageError(f"{tiers.VARIABLE}={tier}: it is one of {', '.join(tiers.TIERS)}")
+    tiers.choose(tier)
+    memory = database_servers.memory()
+    if memory is not None and tier != "long":
+        # SQLite commits there in a hundredth of the time; the long tier has it wait for the disk.
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(memory))
     unknown = set(config.getoption("--databases").split(",")) - set(DRIVERS)
     if unknown:
         raise pytest.UsageError(f"--databases: no such database: {', '.join(sorted(unknown))}")
@@ -72,10 +81,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     marker = metafunc.definition.get_closest_marker("databases")
     chosen = metafunc.config.getoption("--databases").split(",")
     wanted = pairs(marker.args, **marker.kwargs) if marker else pairs()
+    if metafunc.definition.get_closest_marker("text_on_servers"):
+        wanted = [pair for pair in wanted if pair[1] == "text" or not DRIVERS[pair[0]].server]
     partitioned = metafunc.definition.get_closest_marker("partitioned")
     if partitioned and partitioned.args != (False,) and ("postgresql", "text") in wanted:
         wanted.append(("postgresql-partitioned", "text"))
-    found = [pair for pair in wanted if pair[0] in chosen]
+    found = in_this_tier([pair for pair in wanted if pair[0] in chosen])
     ids = ["-".join(pair) for pair in found]
     metafunc.parametrize(
         "database", found or [NONE_IN_THIS_TIER], indirect=True, ids=ids or [NONE_IN_THIS_TIER]
@@ -84,10 +95,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out what the tier leaves out."""
-    left_out = [item for item in items if _is_left_out(item)]
+    left_out, kept = [], []
+    for item in items:
+        (left_out if _is_left_out(item) else kept).append(item)
     if left_out:
         config.hook.pytest_deselected(items=left_out)
-        items[:] = [item for item in items if item not in set(left_out)]
+        items[:] = kept
 
 
 def _is_left_out(item: pytest.Item) -> bool:

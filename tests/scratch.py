@@ -171,7 +171,7 @@ WITH ours AS (
     UNION ALL
     SELECT concat_ws(' ', 'extension', extname) FROM pg_extension
 )
-SELECT string_agg(line, E'\\n' ORDER BY line) FROM lines WHERE line NOT LIKE '%pg_toast%'
+SELECT string_agg(line, E'\\n' ORDER BY line) FROM lines
 """
 
 

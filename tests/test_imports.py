@@ -26,16 +26,13 @@ LAYERS = (
     {"sql"},
     {"history"},
     {"core"},
-    {"session", "store"},
+    {"session"},
+    {"store"},
     {TOP},
     {"maintenance"},
     {"cli", "testing"},
 )
 HEIGHT = {name: height for height, layer in enumerate(LAYERS) for name in layer}
-
-# store.session(…) makes a session, whose module fills that place when it is loaded; where the store
-# was loaded without the package's namespace, the first call has to load it.
-LOADED_BY_NAME = ("store", "strongroom.session.session")
 
 ONE_PLACE = {
     "msgpack": {"codec/serializers/msgpack.py"},
@@ -115,9 +112,7 @@ def test_imports_point_down(source: Path) -> None:
     own = part(module_name(source).removesuffix(".__init__"))
     assert own in HEIGHT, f"say in LAYERS where {own} stands"
     upward = [
-        name
-        for name in imports(source)
-        if is_ours(name) and HEIGHT[part(name)] > HEIGHT[own] and (own, name) != LOADED_BY_NAME
+        name for name in imports(source) if is_ours(name) and HEIGHT[part(name)] > HEIGHT[own]
     ]
     assert upward == []
 

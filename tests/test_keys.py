@@ -352,6 +352,38 @@ def test_a_file_that_others_can_access_is_refused_unless_told(key_file, mode):
     assert Keyring.from_file(path, any_mode=True) == Keyring(Key(MATERIAL))
 
 
+@pytest.mark.skipif(os.name != "posix", reason="files have owners on POSIX")
+@pytest.mark.parametrize(("owner", "user"), [(1000, 1000), (0, 1000), (0, 0)])
+def test_a_file_of_the_process_user_or_of_root_is_read(key_file, monkeypatch, owner, user):
+    run_as(monkeypatch, owner, user)
+    assert Keyring.from_file(key_file(STANDARD)) == Keyring(Key(MATERIAL))
+
+
+@pytest.mark.skipif(os.name != "posix", reason="files have owners on POSIX")
+@pytest.mark.parametrize(("owner", "user"), [(1000, 1001), (1000, 0)])
+def test_a_file_of_another_user_is_refused_unless_told(key_file, monkeypatch, owner, user):
+    run_as(monkeypatch, owner, user)
+    path = key_file(STANDARD)
+    with pytest.raises(ConfigurationError, match=r"another user \(uid 1000\).*chown") as caught:
+        Keyring.from_file(path)
+    assert "any_mode=True" in str(caught.value)
+    assert_hidden(everything_shown(caught.value))
+    assert Keyring.from_file(path, any_mode=True) == Keyring(Key(MATERIAL))
+
+
+def run_as(monkeypatch, owner, user):
+    """Let every file belong to one user, and the process to another."""
+    real = os.fstat
+
+    def fstat(descriptor):
+        status = list(real(descriptor))
+        status[stat.ST_UID] = owner
+        return os.stat_result(status)
+
+    monkeypatch.setattr(os, "fstat", fstat)
+    monkeypatch.setattr(os, "geteuid", lambda: user)
+
+
 def test_a_file_that_cannot_be_read_is_a_configuration_error(tmp_path):
     for path in (tmp_path / "missing", tmp_path, "nul\0byte"):
         with pytest.raises(ConfigurationError, match="cannot be read"):

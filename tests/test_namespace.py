@@ -16,7 +16,7 @@ import pytest
 
 import strongroom
 from strongroom import errors, protocols
-from strongroom.store import options
+from strongroom.core import options
 
 ALIASES = {"Item"}
 """Public names that are neither class nor function; a string below the assignment says what."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
+import inspect
 import json
 import os
 import pty
@@ -23,6 +25,7 @@ from commandline import ITEMS, PASSWORD, SEALED
 from strongroom import Key
 from strongroom.cli.errors import CommandError, explain, trace
 from strongroom.cli.redaction import keep_secret
+from strongroom.sql.dialects import registry
 
 WRONG = "postgresql+asyncpg://app:p4ss-w0rd%21%2F%40@127.0.0.1:1/agents"
 WRONG_MYSQL = WRONG.replace("postgresql+asyncpg", "mysql+aiomysql")
@@ -75,7 +78,8 @@ def test_bad_input(filled, command, env, code, says, debug):
 
 
 def test_a_session_id_that_the_target_cannot_hold_is_named(filled, monkeypatch):
-    monkeypatch.setattr("strongroom.sql.dialects.sqlite.session.SQLite.longest_id", 7)
+    narrow = dataclasses.replace(registry.SQLITE, session_id_bytes=7)
+    monkeypatch.setattr(registry, "DATABASES", (narrow,))
     target = ("--to-url", f"sqlite+aiosqlite:///{filled.folder / 'other.db'}")
     refused = filled("copy", *SEALED, *target, code=1)
     assert "8 bytes" in refused.stderr
@@ -125,6 +129,17 @@ def test_a_key_file_that_others_can_read_is_refused(filled):
     filled("verify", *SEALED, "--any-mode")
 
 
+def test_a_key_file_of_another_user_is_refused(filled, monkeypatch):
+    if os.geteuid() == 0:
+        os.chown(filled.folder / "keys", 12345, -1)
+    else:  # only root can give a file away
+        monkeypatch.setattr(os, "geteuid", lambda: 12345)
+    refused = filled("verify", *SEALED, code=3).stderr
+    assert "belongs to another user (uid" in refused
+    assert "pass --any-mode" in refused
+    filled("verify", *SEALED, "--any-mode")
+
+
 def test_without_its_packages_the_command_prints_the_install_line(filled):
     program = (
         "import sys; sys.modules['typer'] = None\n"
@@ -170,6 +185,7 @@ def test_a_reader_that_has_enough_is_no_failure_to_tell(filled):
     assert done.stderr == ""
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_with_130_and_a_second_run_finishes(filled):
     filled.add("plain", [{"n": n} for n in range(3000)], codec="json", keys=None)
     command = ["recode", *SEALED, "--accept", "plaintext"]
@@ -244,6 +260,7 @@ def test_a_bar_is_drawn_within_the_width_of_the_terminal(filled, columns):
     assert max(len(line.strip("\r")) for line in re.split(r"[\r\n]+", visible)) <= columns
 
 
+@pytest.mark.slow
 def test_a_bar_shows_rate_and_time_left(filled):
     filled.add("more", [{"n": n} for n in range(500)])
     for spec, columns, figures in (
@@ -255,6 +272,7 @@ def test_a_bar_shows_rate_and_time_left(filled):
         assert re.search(figures, on_a_terminal(filled, *paced, columns=columns))
 
 
+@pytest.mark.slow
 def test_an_export_has_a_bar_only_where_its_lines_go_to_a_file(filled):
     drawn = on_a_terminal(filled, "export", *SEALED, "-o", "all.jsonl")
     assert "6/6 items" in drawn
@@ -270,8 +288,8 @@ def test_an_export_counts_rows_only_where_that_is_told(filled, monkeypatch):
     def count(*arguments):
         pytest.fail("rows were counted")
 
-    monkeypatch.setattr("strongroom.sql.dialects.base.store.Many.count_rows", count)
-    monkeypatch.setattr("strongroom.sql.dialects.base.store.Many.count_of", count)
+    monkeypatch.setattr("strongroom.sql.dialects.base.store.StoreStatements.count_rows", count)
+    monkeypatch.setattr("strongroom.sql.dialects.base.session.SessionStatements.count", count)
     assert filled("export", *SEALED).stdout.count("\n") == 6
     assert filled("export", "user-123", *SEALED).stdout.count("\n") == 5
 
@@ -300,3 +318,31 @@ def test_help_teaches_with_examples_and_loads_little():
         "or n.startswith('strongroom.maintenance') for n in sys.modules))"
     )
     assert subprocess.run([sys.executable, "-c", program], capture_output=True).returncode == 0
+
+
+def test_examples_of_the_help_fit_a_terminal_of_80_columns(strongroom_):
+    from strongroom.cli.app import COMMANDS, LEDGER_COMMANDS
+
+    named = [(command.__name__.rstrip("_"),) for command in COMMANDS]
+    named += [("ledger", command.__name__) for command in LEDGER_COMMANDS]
+    for command, words in zip((*COMMANDS, *LEDGER_COMMANDS), named, strict=True):
+        printed = strongroom_(*words, "--help", COLUMNS="80").stdout.splitlines()
+        assert max(map(len, printed)) <= 80
+        examples = inspect.cleandoc(command.__doc__ or "").partition("Examples:\n")[2]
+        for line in examples.splitlines():
+            assert f"  {line}" in printed, words
+
+
+def test_usage_has_one_pair_of_brackets_at_most_around_an_argument(strongroom_):
+    for command in ("export", "inspect", "delete"):
+        usage = strongroom_(command, "--help", COLUMNS="80").stdout.splitlines()[0]
+        assert "SESSION" in usage
+        assert "[[" not in usage
+
+
+def test_a_reason_names_options_and_not_python_arguments(filled):
+    filled.add("plain", ITEMS[:1], codec="json", keys=None)
+    for command in (("verify",), ("verify", "--json"), ("show", "plain")):
+        said = " ".join(filled(*command, *SEALED, code=1).stdout.split())
+        assert "--accept plaintext" in said
+        assert "accept=(" not in said

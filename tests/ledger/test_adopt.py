@@ -21,7 +21,10 @@ from strongroom.maintenance import adopt, reset
 
 KEYS = Keyring(Key(bytes(range(32))))
 LEDGER = Ledger(KEYS)
-pytestmark = pytest.mark.databases("sqlite-file", "postgresql", "mysql-aiomysql")
+pytestmark = [
+    pytest.mark.databases("sqlite-file", "postgresql", "mysql-aiomysql"),
+    pytest.mark.text_on_servers,
+]
 
 
 async def test_adopt_links_what_is_there_as_it_stands(database):

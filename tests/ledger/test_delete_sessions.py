@@ -22,8 +22,11 @@ from strongroom import (
     UnknownKeyError,
     WitnessError,
 )
-from strongroom.history.head import Keeper
+from strongroom.history.head import HeadStore
 from strongroom.maintenance import verify
+from strongroom.store.store import core_of
+
+pytestmark = pytest.mark.text_on_servers
 
 KEYS = [Key(bytes([number]) * 32) for number in range(2)]
 LEDGER = Ledger(Keyring(KEYS[0]))
@@ -37,10 +40,10 @@ text_only = pytest.mark.databases(
 
 async def aged(database, *names, ledger=LEDGER, items=2):
     """Make sessions that were last updated before BEFORE, from another process as it were."""
-    store = database.store(engine=database.engine(), ledger=ledger)
+    core = core_of(database.store(engine=database.engine(), ledger=ledger))
     for name in names:
-        values = await store.encode(store.bind(name), n(*range(items)))
-        await store.history(name).append(values, [LONG_AGO] * items)
+        values = await core.encode(core.row_codec(name), n(*range(items)))
+        await core.history(name).append(values, [LONG_AGO] * items)
         await age(database, name)
 
 
@@ -117,10 +120,10 @@ def come_between(monkeypatch, place, act):
             await come(self)
         return await write(self, *arguments, **options)
 
-    read, look, write = Keeper.current, Keeper.last, Keeper.swap
-    monkeypatch.setattr(Keeper, "current", current)
-    monkeypatch.setattr(Keeper, "last", last)
-    monkeypatch.setattr(Keeper, "swap", swap)
+    read, look, write = HeadStore.current, HeadStore.last, HeadStore.swap
+    monkeypatch.setattr(HeadStore, "current", current)
+    monkeypatch.setattr(HeadStore, "last", last)
+    monkeypatch.setattr(HeadStore, "swap", swap)
     return done
 
 
@@ -298,8 +301,9 @@ async def test_a_session_that_only_seems_old_is_refused(database):
 @text_only
 async def test_a_writers_clock_may_be_some_minutes_ahead(database):
     store = database.store(ledger=LEDGER)
-    values = await store.encode(store.bind("a"), n(1))
-    await store.history("a").append(values, [int(BEFORE.timestamp() + 500) * 1_000_000])
+    core = core_of(store)
+    values = await core.encode(core.row_codec("a"), n(1))
+    await core.history("a").append(values, [int(BEFORE.timestamp() + 500) * 1_000_000])
     await age(database, "a")
     assert await store.delete_sessions(updated_before=BEFORE) == 0
     assert await store.session("a").get_items() == n(1)

@@ -72,15 +72,15 @@ async def test_nothing_happens_twice(database, name, late, tmp_path):
 
 @on_servers
 async def test_an_append_is_found_although_others_have_appended_since(database, monkeypatch):
-    from strongroom.history.head import Keeper
+    from strongroom.history.head import HeadStore
 
     ledger = Ledger(KEYS)
     other = database.session(ledger=ledger)
     await other.clear_session()
-    outcome = Keeper._outcome
+    outcome = HeadStore._outcome
 
     async def overtaken(self, *args, **kwargs):
-        monkeypatch.setattr(Keeper, "_outcome", outcome)
+        monkeypatch.setattr(HeadStore, "_outcome", outcome)
         await other.add_items(n(6, 7))
         return await outcome(self, *args, **kwargs)
 
@@ -89,7 +89,7 @@ async def test_an_append_is_found_although_others_have_appended_since(database, 
         try:
             session = database.session(engine=engine, ledger=ledger)
             await warm(session)
-            monkeypatch.setattr(Keeper, "_outcome", overtaken)
+            monkeypatch.setattr(HeadStore, "_outcome", overtaken)
             scissors.arm(the_commit(database, 1))
             await session.add_items(n(4, 5))
             assert await session.get_items() == n(1, 2, 3, 4, 5, 6, 7)
@@ -99,12 +99,12 @@ async def test_an_append_is_found_although_others_have_appended_since(database, 
 
 @on_servers
 async def test_what_cannot_be_told_any_more_raises_the_loss(database, monkeypatch):
-    from strongroom.history.head import Keeper
+    from strongroom.history.head import HeadStore
 
     ledger = Ledger(KEYS)
     other = database.session(ledger=ledger)
     await other.clear_session()
-    outcome = Keeper._outcome
+    outcome = HeadStore._outcome
 
     async def undone(self, *args, **kwargs):
         await other.clear_session()
@@ -116,7 +116,7 @@ async def test_what_cannot_be_told_any_more_raises_the_loss(database, monkeypatc
         try:
             session = database.session(engine=engine, ledger=ledger)
             await warm(session)
-            monkeypatch.setattr(Keeper, "_outcome", undone)
+            monkeypatch.setattr(HeadStore, "_outcome", undone)
             scissors.arm(the_commit(database, 1))
             with pytest.raises(DBAPIError):
                 await session.add_items(n(4, 5))

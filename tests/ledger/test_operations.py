@@ -36,7 +36,9 @@ CODECS = {
 }
 
 
+@pytest.mark.databases(column_types=("text", "binary"))
 @pytest.mark.parametrize("codec", CODECS)
+@pytest.mark.representatives(codec=("json", "orjson+aesgcm"))
 async def test_every_operation_with_every_codec(database, codec):
     session = database.session(codec=codec, keys=CODECS[codec], ledger=LEDGER)
     assert await session.get_items() == []
@@ -284,15 +286,15 @@ async def test_many_tasks_append_and_pop_one_session(database):
 
 @pytest.mark.databases("sqlite-file", "postgresql", "mysql-aiomysql", column_types=("text",))
 async def test_writers_that_keep_winning_are_a_conflict(database, monkeypatch):
-    from strongroom.sql import runner
-    from strongroom.sql.dialects.base.ledger import Heads
+    from strongroom.sql import retry
+    from strongroom.sql.dialects.base.ledger import LedgerStatements
 
     session = database.session(ledger=LEDGER)
     await session.add_items(n(1))
-    monkeypatch.setattr(runner, "RETRY_SECONDS", 0.2)
-    monkeypatch.setattr(Heads, "swap", lambda self, *args: False)
+    monkeypatch.setattr(retry, "RETRY_SECONDS", 0.2)
+    monkeypatch.setattr(LedgerStatements, "advance", lambda self, *args: False)
     monkeypatch.setattr(
-        "strongroom.sql.dialects.postgresql.ledger.PostgreSQLHeads._add", lambda self, *args: False
+        "strongroom.sql.dialects.postgresql.ledger.PostgreSQLLedger._add", lambda self, *args: False
     )
     with pytest.raises(ConflictError):
         await session.add_items(n(2))

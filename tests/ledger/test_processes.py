@@ -17,6 +17,8 @@ from histories import check_batches
 from strongroom import FileWitness, Key, Keyring, Ledger
 from strongroom.maintenance import verify
 
+pytestmark = pytest.mark.slow
+
 KEY = bytes(range(32))
 KILLS = 50
 PROCESSES = multiprocessing.get_context("forkserver")

@@ -77,12 +77,12 @@ async def test_a_head_that_is_no_longer_the_newest_is_read_again(database):
 
 @pytest.mark.databases("sqlite-memory", column_types=("text",))
 async def test_the_memory_of_heads_is_bounded(database, monkeypatch):
-    from strongroom.sql import runner
+    from strongroom.history import head_cache
 
-    monkeypatch.setattr(runner, "_MOST_HEADS", 3)
+    monkeypatch.setattr(head_cache, "_MOST_HEADS", 3)
     store = database.store(ledger=Ledger(KEYS))
     for number in range(6):
         await store.session(f"s{number}").add_items(n(number))
-    assert len(store.backend._shared.heads) == 3
+    assert len(head_cache.cache_of(store.engine.sync_engine)) == 3
     await store.session("s0").add_items(n(1))
     assert await store.session("s0").get_items() == n(0, 1)

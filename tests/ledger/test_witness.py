@@ -21,6 +21,8 @@ from strongroom import (
     WitnessError,
 )
 
+pytestmark = pytest.mark.text_on_servers
+
 KEYS = Keyring(Key(bytes(range(32))))
 some_databases = pytest.mark.databases(
     "sqlite-file", "postgresql", "mysql-aiomysql", column_types=("text",)

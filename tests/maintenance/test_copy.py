@@ -2,11 +2,13 @@
 
 import asyncio
 import datetime as dt
+from functools import partial
 
 import pytest
 
 from strongroom import Key, Keyring, SessionStore
 from strongroom.maintenance import Mismatch, copy
+from strongroom.store.store import core_of
 
 KEYS = Keyring(Key.generate())
 ODD_IDS = ["a", "A", "a ", "á", "z", "\U0001f600", "B"]
@@ -87,19 +89,20 @@ async def test_a_second_run_copies_only_what_is_new(database):
 async def test_a_copy_that_was_interrupted_goes_on(database, batches):
     source, target = stores(database)
     await fill(source)
-    write, count = target.backend.write, []
+    runner, count = core_of(target).runner, []
+    write, transact = runner.write, runner.transact
 
-    async def stop(operation, **options):
-        result = await write(operation, **options)
+    async def stop(run, operation, *args):
+        result = await run(operation, *args)
         count.append(1)
         if len(count) > batches:
             raise KeyboardInterrupt
         return result
 
-    target.backend.write = stop
+    runner.write, runner.transact = partial(stop, write), partial(stop, transact)
     with pytest.raises(KeyboardInterrupt):
         await copy(source, target, batch_rows=7)
-    target.backend.write = write
+    runner.write, runner.transact = write, transact
     report = await copy(source, target, batch_rows=9)
     assert (report.copied, report.ok) == (70 - 7 * batches, True)
     assert await contents(target) == await contents(source)

@@ -10,6 +10,8 @@ import pytest
 from strongroom import Codec, Key, Keyring
 from strongroom.maintenance import copy, recode, verify
 
+pytestmark = pytest.mark.slow
+
 FEW, MANY = 2500, 12_000
 KEYS = Keyring(Key.generate())
 COPIES = itertools.count()

@@ -17,6 +17,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import live
 
+pytestmark = pytest.mark.slow
+
 ROWS = tiers.by_tier(full=2400, long=100_000)
 KILLS = tiers.by_tier(full=5, long=20)
 WORKERS = 4

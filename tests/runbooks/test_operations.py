@@ -23,6 +23,7 @@ from worker import SHARED
 pytestmark = [
     pytest.mark.databases("sqlite-file", "postgresql", "mysql-aiomysql", column_types=("text",)),
     pytest.mark.no_tables,
+    pytest.mark.slow,
 ]
 
 MASTER_KEY = "a master key that is no base64 at all"
@@ -101,6 +102,10 @@ def files(fleet):
     return b"".join(path.read_bytes() for path in fleet.folder.glob("memory.db*"))
 
 
+# The commands are the same everywhere: each runbook is followed on a file and on a server or two.
+
+
+@pytest.mark.databases("sqlite-file", "postgresql", "mysql-aiomysql", column_types=("text",))
 async def test_a_plaintext_store_is_encrypted_under_live_workers(database, fleet):
     async def leave_residue(step):
         # Free pages that hold plaintext for certain; those of recoded rows may be used again.
@@ -118,6 +123,7 @@ async def test_a_plaintext_store_is_encrypted_under_live_workers(database, fleet
         await check(fleet)
 
 
+@pytest.mark.databases("sqlite-file", "mysql-aiomysql", column_types=("text",))
 async def test_encrypted_session_is_left_under_live_workers(database, fleet):
     await make_tables_for_theirs(database, fleet)
     fleet.environment["STRONGROOM_MASTER_KEY"] = MASTER_KEY
@@ -126,6 +132,7 @@ async def test_encrypted_session_is_left_under_live_workers(database, fleet):
     await check(fleet)
 
 
+@pytest.mark.databases("sqlite-file", "postgresql", column_types=("text",))
 async def test_a_key_is_rotated_under_live_workers(fleet):
     await fleet.shell("strongroom keygen keys")
     await make_tables(fleet)
@@ -139,6 +146,31 @@ async def test_a_key_is_rotated_under_live_workers(fleet):
                 await store.session(session_id).get_items(limit=1)
 
 
+@pytest.mark.databases("sqlite-file", column_types=("text",))
+async def test_a_key_that_a_row_still_needs_is_not_dropped(fleet):
+    await fleet.shell("strongroom keygen keys")
+    await make_tables(fleet)
+    old = Keyring.from_file(fleet.folder / "keys")
+    actions = [action for action in runbook("c") if action.kind == "bash"]
+    for action in actions:
+        if action.step != "c.3":
+            await fleet.shell(action.code)
+    await write(fleet, old, "late", {"role": "user", "content": "written after the recode"})
+    with pytest.raises(AssertionError, match="UnknownKeyError"):
+        for action in actions:
+            if action.step == "c.3":
+                await fleet.shell(without_recode(action.code))
+    assert old.primary in Keyring.from_file(fleet.folder / "keys")
+    async with SessionStore.from_url(fleet.url, codec="orjson+aesgcm", keys=old) as store:
+        assert len(await store.session("late").get_items()) == 1
+
+
+def without_recode(code):
+    """Return commands that leave the row as it is, as if a worker had written it behind them."""
+    return "".join(line for line in code.splitlines(True) if " recode " not in line)
+
+
+@pytest.mark.databases("sqlite-file", "mysql-aiomysql", column_types=("text",))
 async def test_a_leaked_key_is_replaced(fleet):
     await fleet.shell("strongroom keygen keys")
     await make_tables(fleet)
@@ -147,14 +179,14 @@ async def test_a_leaked_key_is_replaced(fleet):
 
     async def forge(step):
         if step == "d.2":
-            await attack(fleet, leaked, "attacked", forged)
+            await write(fleet, leaked, "attacked", forged)
 
     await follow("d", fleet, before=forge)
     # The docs say that recoding cannot undo this: the row was encrypted like any other.
     fleet.stored["attacked"] = [forged]
     await check(fleet)
     # And what it ends: no row is forged any more.
-    await attack(fleet, leaked, "later", forged)
+    await write(fleet, leaked, "later", forged)
     with pytest.raises(AssertionError, match="UnknownKeyError"):
         await fleet.shell("strongroom verify --codec orjson+aesgcm --key-file keys >&2")
 
@@ -185,9 +217,9 @@ async def make_tables_for_theirs(database, fleet):
         await make_tables(fleet)
 
 
-async def attack(fleet, leaked, session_id, item):
-    """Write a row with the leaked key."""
-    async with SessionStore.from_url(fleet.url, codec="orjson+aesgcm", keys=leaked) as store:
+async def write(fleet, keys, session_id, item):
+    """Write a row with keys that no worker writes with."""
+    async with SessionStore.from_url(fleet.url, codec="orjson+aesgcm", keys=keys) as store:
         await store.session(session_id).add_items([item])
 
 

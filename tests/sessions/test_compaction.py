@@ -20,7 +20,10 @@ CODECS = ["json", "orjson+zlib", "msgpack+aesgcm", "orjson+fernet"]
 SUMMARY = {"type": "compaction", "id": "cmp_1", "encrypted_content": "summary"}
 QUIET = RunConfig(tracing_disabled=True)
 
-pytestmark = pytest.mark.databases("sqlite-file", "postgresql", "mysql-aiomysql")
+pytestmark = [
+    pytest.mark.databases("sqlite-file", "postgresql", "mysql-aiomysql"),
+    pytest.mark.text_on_servers,
+]
 
 
 class FakeClient:
@@ -113,6 +116,7 @@ async def test_the_runner_compacts_alike_on_every_database(database, limit):
 
 @pytest.mark.parametrize("spec", CODECS)
 @pytest.mark.parametrize("limit", [None, 2])
+@pytest.mark.representatives(spec=("json", "msgpack+aesgcm"))
 async def test_manual_compaction_replaces_the_whole_history(database, spec, limit):
     session = ours(database, spec, session_settings=None if limit is None else {"limit": limit})
     items = [{"role": "assistant", "content": f"größe {n}"} for n in range(12)]

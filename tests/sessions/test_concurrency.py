@@ -7,7 +7,7 @@ import pytest
 
 from histories import check_batches, n
 
-pytestmark = pytest.mark.partitioned
+pytestmark = [pytest.mark.partitioned, pytest.mark.text_on_servers]
 
 
 async def test_two_hundred_pops_return_two_hundred_items(database):

@@ -144,7 +144,7 @@ async def test_create_tables_never_alters_a_table_that_exists(database):
     before = await database.execute(schema)
     session = database.session(create_tables=True)
     await session.add_items([{"n": 1}])
-    await session._store.create_tables()
+    await database.store().create_tables()
     assert await session.get_items(1) == [{"n": 1}]
     assert await database.execute(schema) == before
 

@@ -20,12 +20,12 @@ class Both(SQLAlchemySession):
     async def _serialize_item(self, item):
         await asyncio.sleep(0)
         value = json.dumps(item)[::-1]
-        return value if self._store.is_text else value.encode()
+        return value if self._core.is_text else value.encode()
 
     async def _deserialize_item(self, item):
         await asyncio.sleep(0)
-        assert isinstance(item, str if self._store.is_text else bytes)
-        return json.loads((item if self._store.is_text else item.decode())[::-1])
+        assert isinstance(item, str if self._core.is_text else bytes)
+        return json.loads((item if self._core.is_text else item.decode())[::-1])
 
 
 class OnlyWriting(SQLAlchemySession):
@@ -43,7 +43,7 @@ class Wrapping(SQLAlchemySession):
 
     async def _serialize_item(self, item):
         value = await super()._serialize_item(item)
-        assert isinstance(value, str if self._store.is_text else bytes)
+        assert isinstance(value, str if self._core.is_text else bytes)
         return ("#" if isinstance(value, str) else b"#") + value
 
     async def _deserialize_item(self, item):

@@ -10,6 +10,8 @@ from killed import ring, write_until_killed
 import tiers
 from strongroom import Key
 
+pytestmark = pytest.mark.slow
+
 KILLS = tiers.by_tier(full=50, long=500)
 KEYS = [Key.generate().to_base64()]
 

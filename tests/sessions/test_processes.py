@@ -16,6 +16,7 @@ pytestmark = [
         "sqlite-file", "postgresql", "mysql-aiomysql", "mysql-asyncmy", column_types=("text",)
     ),
     pytest.mark.no_tables,
+    pytest.mark.slow,
 ]
 
 

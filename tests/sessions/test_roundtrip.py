@@ -1,7 +1,6 @@
 """What goes into a session comes out, under every codec."""
 
 import asyncio
-import itertools
 import json
 import random
 
@@ -13,11 +12,12 @@ import tiers
 from strongroom import Key, Keyring, SessionStore
 
 KEYS = Keyring(Key(b"k" * 32))
-SPECS = [
-    "+".join(name for name in names if name)
-    for names in itertools.product(
-        ("json", "orjson", "msgpack"), ("", "zlib", "zstd"), ("", "fernet", "aesgcm")
-    )
+STAGES = (("json", "orjson", "msgpack"), ("", "zlib", "zstd"), ("", "fernet", "aesgcm"))
+# Each pair of stages is in one of these; tests/test_codec.py has every codec.
+PAIRS = [
+    "+".join(filter(None, (serializer, compressor, STAGES[2][(i + j) % 3])))
+    for i, serializer in enumerate(STAGES[0])
+    for j, compressor in enumerate(STAGES[1])
 ]
 SOME_SPECS = ["json", "orjson", "msgpack+zlib", "orjson+fernet", "msgpack+zstd+aesgcm"]
 
@@ -91,7 +91,7 @@ async def write_and_read(store, items):
 
 
 @pytest.mark.parametrize("column_type", ["text", "binary"])
-@pytest.mark.parametrize("spec", SPECS)
+@pytest.mark.parametrize("spec", PAIRS)
 @settings(
     max_examples=tiers.examples(25), deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
@@ -134,6 +134,7 @@ AWKWARD = [
 ]
 
 
+@pytest.mark.databases(column_types=("text", "binary"))
 @pytest.mark.parametrize("spec", SOME_SPECS)
 async def test_awkward_values_come_back_on_every_database(database, spec):
     session = database.session(codec=spec, keys=keys_of(spec))
@@ -209,8 +210,8 @@ def test_the_conversation_is_what_it_is_said_to_be():
 
 
 @pytest.mark.databases("sqlite-file")
-@pytest.mark.parametrize("spec", SPECS)
-async def test_a_long_conversation_comes_back_under_every_codec(database, spec):
+@pytest.mark.parametrize("spec", PAIRS)
+async def test_a_long_conversation_comes_back_under_every_pair_of_stages(database, spec):
     await store_and_read(database, spec)
 
 

@@ -20,6 +20,8 @@ QUIET = RunConfig(tracing_disabled=True)
 pytestmark = [
     pytest.mark.databases("sqlite-file", "postgresql", "mysql-aiomysql"),
     pytest.mark.parametrize("spec", CODECS),
+    pytest.mark.representatives(spec=("json", "msgpack+zlib+aesgcm")),
+    pytest.mark.text_on_servers,
 ]
 
 

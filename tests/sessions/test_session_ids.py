@@ -2,6 +2,8 @@
 
 import pytest
 
+pytestmark = pytest.mark.text_on_servers
+
 ALIKE = [
     "User-1", "user-1", "usér-1", "use\u0301r-1", "user-1 ", " user-1", "user-1\t", "user-1  ",
     "ﬀ", "ff", "ß", "ss", "İ", "i", "\u0131", "😀", "😁", "\U0001f468\u200d\U0001f469", "👨👩",

@@ -61,10 +61,16 @@ async def plan_of(database, operation, session_id, **options):
     )
 
 
+async def look_as_pop_does(session):
+    runner = session._core.runner
+    statements = (await runner.statements()).session
+    return await runner.read(statements.last_with_version, session.session_id, 1)
+
+
 READS = {
     "last 20": lambda session: session.get_items(20),
     "a batch of an iteration": lambda session: anext(session.iter_items(20)),
-    "what pop looks at": lambda session: session._newest_readable(),
+    "what pop looks at": look_as_pop_does,
 }
 
 

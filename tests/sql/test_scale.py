@@ -25,9 +25,10 @@ FILL = {
     "FROM seq_0_to_{last} ORDER BY seq",
 }
 
-pytestmark = pytest.mark.databases(
-    "sqlite-file", "postgresql", "mysql-aiomysql", column_types=("text",)
-)
+pytestmark = [
+    pytest.mark.databases("sqlite-file", "postgresql", "mysql-aiomysql", column_types=("text",)),
+    pytest.mark.slow,
+]
 
 
 async def test_iterating_over_a_long_session_takes_no_more_memory(database):

@@ -13,9 +13,11 @@ from database_servers import wait_until_ready
 
 WRITERS, SIZE = 8, 3
 
-pytestmark = pytest.mark.databases(
-    "postgresql", "mysql-aiomysql", "mysql-asyncmy", column_types=("text",)
-)
+pytestmark = [
+    pytest.mark.databases("postgresql", "mysql-aiomysql", "mysql-asyncmy", column_types=("text",)),
+    # One worker's servers are killed, and none of another's.
+    pytest.mark.xdist_group("server kills"),
+]
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Sixteen processes make the same tables at the same moment, again and again."""
+"""Making the tables: by any operation, in a schema, and by sixteen processes at one moment."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import inspect
 
 from histories import check_batches
-from strongroom import ConfigurationError, SessionStore
+from strongroom import ConfigurationError, Key, Keyring, Ledger, SessionStore
 from workers import workers
 
 SCRIPT = Path(__file__).with_name("table_maker.py")
@@ -30,6 +30,8 @@ def task_of(database, number, **more):
     return {"url": text, "names": names, "column_type": database.column_type, **more}
 
 
+@pytest.mark.databases("sqlite-file", "postgresql", "mysql-aiomysql", column_types=("text",))
+@pytest.mark.slow
 async def test_sixteen_processes_make_the_tables_at_once(database):
     async with workers(SCRIPT, PROCESSES) as makers:
         for number in range(ROUNDS):
@@ -81,3 +83,25 @@ async def test_the_index_is_added_in_the_schema(database):
             lambda sync: inspect(sync).get_indexes("agent_messages", schema="Odd schema")
         )
     assert ["session_id", "id"] in [index["column_names"] for index in indexes]
+
+
+# name: the operation, and what it returns of a session that has never been
+FIRST = {
+    "get_items": (lambda s: s.get_items(), []),
+    "iter_items": (lambda s: anext(s.iter_items(), None), None),
+    "add_items": (lambda s: s.add_items([{"n": 1}]), None),
+    "pop_item": (lambda s: s.pop_item(), None),
+    "clear_session": (lambda s: s.clear_session(), None),
+    "replace_items": (lambda s: s.replace_items([{"n": 1}]), None),
+}
+
+
+@pytest.mark.databases(column_types=("text",))
+@pytest.mark.parametrize("ledger", [None, Ledger(Keyring(Key(bytes(32))))], ids=["", "ledger"])
+@pytest.mark.parametrize("name", FIRST)
+async def test_whichever_operation_comes_first_makes_the_tables(database, name, ledger):
+    operation, result = FIRST[name]
+    session = database.session(ledger=ledger)
+    assert await operation(session) == result
+    await session.replace_items([{"n": 2}])
+    assert await database.session(ledger=ledger, engine=database.shared).get_items() == [{"n": 2}]

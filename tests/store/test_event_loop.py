@@ -18,6 +18,7 @@ from strongroom import (
     PayloadError,
 )
 from strongroom.codec.row_codec import RowCodec
+from strongroom.store.store import core_of
 
 on_sqlite = pytest.mark.databases("sqlite-file", column_types=("text",))
 
@@ -124,10 +125,11 @@ async def test_the_event_loop_turns_while_a_batch_is_encoded_and_decoded(databas
 
     await session.get_items()
     turning = asyncio.create_task(turn())
-    values = await store.encode(store.bind("s"), items)
+    core = core_of(store)
+    values = await core.encode(core.row_codec("s"), items)
     assert turns > 1
     turns = 0
-    assert await store.decode(store.bind("s"), values) == items
+    assert await core.decode(core.row_codec("s"), values) == items
     assert turns > 1
     turning.cancel()
 

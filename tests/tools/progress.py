@@ -1,10 +1,10 @@
-"""A pytest plugin that shows progress in lines where the output is no terminal.
+"""A pytest plugin that shows the progress of xdist in lines, where the output is no terminal.
 
-    PYTHONPATH=tests/tools python -m pytest -p progress
+    PYTHONPATH=tests/tools python -m pytest -p progress -n 2
 
 pytest shows a dot for each test, and a file or a pipe receives dots only by the line or by the
 buffer. With this plugin it receives a line every few seconds that counts the tests that are done,
-and a line for each test that fails. On a terminal nothing changes.
+and a line for each test that fails. On a terminal nothing changes, nor does it without xdist.
 """
 
 from __future__ import annotations
@@ -15,14 +15,12 @@ import time
 import pytest
 
 SECONDS = 15
-UNSHOWN = ("passed", "skipped", "failed")
 
 
 class Progress:
     """Counts the tests that are done, and prints the count from a thread of its own."""
 
-    def __init__(self, config: pytest.Config, terminal: pytest.TerminalReporter) -> None:
-        self._config = config
+    def __init__(self, terminal: pytest.TerminalReporter) -> None:
         self._terminal = terminal
         self._session: pytest.Session | None = None
         self._start = time.monotonic()
@@ -45,11 +43,12 @@ class Progress:
     def pytest_report_teststatus(
         self, report: pytest.CollectReport | pytest.TestReport
     ) -> tuple[str, str, str] | None:
-        """Count a test without a dot for it."""
-        if report.when == "call" or (report.when == "setup" and report.skipped):
-            is_plain = report.outcome in UNSHOWN and not hasattr(report, "wasxfail")
-            return (report.outcome, "", "") if is_plain else None
-        return None
+        """Count a test as pytest does, without a dot for it."""
+        if hasattr(report, "wasxfail"):
+            return None
+        if report.when == "call" or report.skipped:
+            return report.outcome, "", ""
+        return ("error", "", "") if report.failed else None
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Count a test, and name it at once if it failed."""
@@ -74,7 +73,8 @@ class Progress:
 
 @pytest.hookimpl(trylast=True)
 def pytest_configure(config: pytest.Config) -> None:
-    """Take over from the dots, in the process that prints, where the output is no terminal."""
+    """Take over from the dots in the process that prints."""
     terminal = config.pluginmanager.get_plugin("terminalreporter")
-    if terminal is not None and not terminal.isatty and not hasattr(config, "workerinput"):
-        config.pluginmanager.register(Progress(config, terminal), "strongroom-progress")
+    if config.getoption("dist", "no") == "no" or terminal is None or terminal.isatty:
+        return
+    config.pluginmanager.register(Progress(terminal), "strongroom-progress")

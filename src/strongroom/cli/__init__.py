@@ -3,7 +3,8 @@
 Exit codes: 0 done, and nothing is wrong; 1 something is: rows that do not open, sessions that
 differ, a session that is not there, an answer "no"; 2 the command line cannot be read; 3 what was
 configured does not fit: no URL, no key, a missing table or package; 4 the database, the network or
-the disk failed, and the same command may be run again; 130 interrupted.
+the disk failed, and the same command may be run again; 70 an error that strongroom does not know;
+130 interrupted.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from strongroom.cli.console import console
+from strongroom.cli.errors import name_options
 from strongroom.cli.formatting import format_count, format_time, printable
 from strongroom.cli.item_text import Part, describe_item
 
@@ -32,20 +33,23 @@ class ShownRow:
 async def read_rows(store: SessionStore, session_id: str, last: int | None) -> list[ShownRow]:
     """Read a session, or its last rows; what does not open becomes a row with an error."""
     from strongroom.errors import StrongroomError
-    from strongroom.store.walk import Opener, walk, walk_heads
+    from strongroom.store.row_decoder import RowDecoder
+    from strongroom.store.store import core_of
+    from strongroom.store.walk import walk, walk_prefixes
 
     if store.ledger is not None:
         # Only a whole history, or the end of one, can be held against its head.
         items = await store.session(session_id).get_items(limit=last)
         return [ShownRow(None, None, item) for item in items]
-    store.check_session_id(session_id)
-    ids = [h.row_id async for heads in walk_heads(store, session_id=session_id) for h in heads]
+    core = core_of(store)
+    core.check_session_id(session_id)
+    ids = [row.row_id async for page in walk_prefixes(core, session_id=session_id) for row in page]
     wanted = set(ids if last is None else ids[-last:])
-    opener, rows = Opener(store), []
-    async for batch in walk(store, session_id=session_id, wanted=lambda h: h.row_id in wanted):
-        for row, outcome in zip(batch.rows, await opener.open(batch.rows), strict=True):
+    decoder, rows = RowDecoder(core), []
+    async for batch in walk(core, session_id=session_id, wanted=lambda row: row.row_id in wanted):
+        for row, outcome in zip(batch.rows, await decoder.decode(batch.rows), strict=True):
             if isinstance(outcome, StrongroomError):
-                error = f"{type(outcome).__name__}: {outcome.message}"
+                error = f"{type(outcome).__name__}: {name_options(outcome.message)}"
                 rows.append(ShownRow(row.row_id, row.created_at, None, error))
             else:
                 rows.append(ShownRow(row.row_id, row.created_at, outcome))

@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeAlias
+from dataclasses import dataclass
+from typing import Any, Concatenate, ParamSpec, TypeAlias
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from strongroom.errors import StrongroomError, WitnessError
 from strongroom.format.ledger import Head, LinkedRow
+from strongroom.history.head_cache import cache_of
 from strongroom.ledger.session_ledger import SessionLedger
 from strongroom.protocols import Witness
-from strongroom.sql.dialects.base.ledger import Heads, History, MovedOnError, RowVanishedError
+from strongroom.sql.dialects.base.ledger import (
+    HeadAndRows,
+    LedgerStatements,
+    RowsChangedError,
+    RowVanishedError,
+)
 from strongroom.sql.gate import settle
-from strongroom.sql.runner import Backend
+from strongroom.sql.retry import Deadline
+from strongroom.sql.runner import Runner
 
 Seen: TypeAlias = tuple[int, bytes] | None
 """Version and tag of the newest head that the witness knows."""
@@ -23,41 +31,69 @@ _LOOK_BACK = 1000
 """How many rows that others added meanwhile are searched for our own after a lost connection."""
 
 
-class Keeper:
+@dataclass(frozen=True, slots=True)
+class HeadChange:
+    """An operation of the ledger's statements that puts one head in the place of another.
+
+    ``adds``: the last row of ``new`` is one of its own, and shows whether it has happened.
+    ``single``: it is a single statement where the database has one for it.
+    """
+
+    old: Head | None
+    new: Head
+    operation: Callable[..., bool]
+    arguments: tuple[Any, ...]
+    adds: bool = False
+    single: bool = True
+
+
+P = ParamSpec("P")
+
+
+class HeadStore:
     """Reads and swaps the head of one session.
 
-    The backend remembers the newest head of a session that was read or stored here.
+    The newest head of a session that was read or stored on this engine is remembered.
     """
 
     def __init__(
-        self, backend: Backend, session_id: str, ledger: SessionLedger, witness: Witness | None
+        self, runner: Runner, session_id: str, ledger: SessionLedger, witness: Witness | None
     ) -> None:
-        self._backend = backend
+        self._runner = runner
         self._session_id = session_id
         self._ledger = ledger
         self._witness = witness
-        self._memory_key = ledger.witness_key + ledger.key_id
+        self._cache = cache_of(runner.engine.sync_engine)
+        self._cache_key = (runner.names, ledger.witness_key + ledger.key_id)
+
+    async def statements(self) -> LedgerStatements:
+        """Return the statements of the store's ledger."""
+        ledger = (await self._runner.statements()).ledger
+        assert ledger is not None  # noqa: S101 - the store has a ledger
+        return ledger
 
     async def read(
-        self, operation: Callable[[Heads, Connection], History]
+        self,
+        operation: Callable[Concatenate[Connection, str, P], HeadAndRows],
+        *args: P.args,
+        **kwargs: P.kwargs,
     ) -> tuple[Head | None, list[LinkedRow]]:
         """Return the head, verified, and the rows that were read with it, which are not."""
         seen = await self.seen()
-        raw, rows = await self._backend.read(
-            lambda db, conn: operation(self._backend.head_statements(db), conn)
-        )
+        raw, rows = await self._runner.read(operation, self._session_id, *args, **kwargs)
         return await self._accept(raw, seen), rows
 
     async def last(self, count: int) -> tuple[Head | None, list[LinkedRow]]:
         """Return the head and the latest rows."""
-        return await self.read(lambda heads, conn: heads.last(conn, self._session_id, count))
+        sql = await self.statements()
+        return await self.read(sql.last, count)
 
     async def current(self, *, tail: bool = False) -> Head | None:
         """Return the head to build on: the one remembered, or else the one in the database.
 
         ``tail``: the last row is verified where it is read, for a change that comes behind it.
         """
-        known = self._backend.remembered_head(self._memory_key)
+        known = self._cache.get(self._cache_key)
         if known is not None:
             seen = await self.seen()
             if seen is None or known.version > seen[0] or (known.version, known.tag) == seen:
@@ -69,52 +105,41 @@ class Keeper:
             self._ledger.verify_last(head, rows, 1)
         return head
 
-    async def swap(
-        self,
-        change: Callable[[Heads, Connection], bool],
-        old: Head | None,
-        new: Head,
-        *,
-        adds: bool = False,
-        single: bool = True,
-    ) -> bool:
-        """Run a change that puts ``new`` in the place of ``old``; False if others came first.
+    async def swap(self, change: HeadChange) -> bool:
+        """Run a change that puts its new head in the place of the old one; False if others won.
 
         When its connection is lost it is run again, which cannot happen twice: both need ``old``.
-        ``adds``: the last row of ``new`` is one of its own, and shows whether it has happened.
         """
-        restarts = self._backend.restarts()
+        deadline = Deadline()
         lost: DBAPIError | None = None
         changed: bool | None = None
+        run = self._runner.write if change.single else self._runner.transact
         while changed is None:
             try:
-                changed = await self._backend.write(
-                    lambda db, conn: change(self._backend.head_statements(db), conn), single=single
-                )
-            except MovedOnError:
+                changed = await run(change.operation, *change.arguments)
+            except RowsChangedError:
                 changed = False
             except RowVanishedError:
                 self._ledger.refuse("the last row vanished while it was being popped")
             except DBAPIError as error:
-                self._backend.forget_head(self._memory_key)
+                self._cache.forget(self._cache_key)
                 if not error.connection_invalidated:
                     raise
                 lost = error
             if lost is not None and not changed:
-                restarts.check()
-                changed = await self._outcome(old, new, lost, adds=adds)
+                deadline.check()
+                changed = await self._outcome(change, lost)
         if not changed:
-            self._backend.forget_head(self._memory_key)
+            self._cache.forget(self._cache_key)
             return False
-        self._remember(new)
+        self._cache.remember(self._cache_key, change.new)
         if self._witness is not None:
-            await settle(self.advance(new, committed=True))
+            await settle(self.advance(change.new, committed=True))
         return True
 
-    async def _outcome(
-        self, old: Head | None, new: Head, lost: DBAPIError, *, adds: bool
-    ) -> bool | None:
+    async def _outcome(self, change: HeadChange, lost: DBAPIError) -> bool | None:
         """Find out whether a change has happened; None if not yet. Raises ``lost`` if unclear."""
+        old, new = change.old, change.new
         added = max(0, new.count - (old.count if old else 0))
         head, rows = await self.last(added + _LOOK_BACK)
         if head == new:
@@ -126,7 +151,7 @@ class Keeper:
         # Others have gone on since. A row of our own shows that it has happened; without one it
         # may have happened and been undone.
         links, _ = self._ledger.verify_last(head, rows, added + _LOOK_BACK)
-        if adds and new.last in links.uids:
+        if change.adds and new.last in links.uids:
             return True
         raise lost
 
@@ -175,10 +200,5 @@ class Keeper:
         if seen is None or head.version > seen[0]:
             # A writer died between its commit and the witness, or is about to tell it.
             await self.advance(head, committed=False)
-        self._remember(head)
+        self._cache.remember(self._cache_key, head)
         return head
-
-    def _remember(self, head: Head) -> None:
-        known = self._backend.remembered_head(self._memory_key)
-        if known is None or known.version < head.version:
-            self._backend.remember_head(self._memory_key, head)

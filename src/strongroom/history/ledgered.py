@@ -2,119 +2,68 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from datetime import UTC, datetime, timedelta
-from typing import NamedTuple
+from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection
-
-from strongroom.errors import ConflictError, HistoryTamperedError
-from strongroom.format.ledger import NO_UID, Head, LinkedRow, Links
-from strongroom.history.head import Keeper
-from strongroom.history.plain import FIRST_ROW
+from strongroom.errors import ConflictError
+from strongroom.format.ledger import NO_UID, Head
+from strongroom.history.head import HeadChange, HeadStore
+from strongroom.history.linking import dated, now, spliced, without_row
+from strongroom.history.protocol import Picker, Popped
+from strongroom.history.verified import VerifiedReader, VerifiedRows
 from strongroom.ledger.session_ledger import SessionLedger
-from strongroom.ledger.verification import HistoryVerifier
 from strongroom.protocols import Stored, Witness
-from strongroom.sql.dialects.base.ledger import Heads, Step
-from strongroom.sql.dialects.base.session import Row
-from strongroom.sql.dialects.store_registry import Change, many_of
-from strongroom.sql.runner import Backend
+from strongroom.sql.dialects.base.ledger import Step
+from strongroom.sql.retry import Deadline
+from strongroom.sql.rows import Row
+from strongroom.sql.runner import Runner
+from strongroom.sql.times import aware_to_micros
 
-_MICROS = 1_000_000
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_CLOCKS_DIFFER = 600 * _MICROS
-"""How far a writer's clock may be ahead of the database's."""
-
-
-class Moment(NamedTuple):
-    """The latest rows of a session as they were read, verified, and its head."""
-
-    head: Head | None
-    rows: list[LinkedRow]
-    links: Links
-    values: list[Stored]
-
-    @property
-    def pairs(self) -> list[Row]:
-        """The rows without their links."""
-        return [(row[0], value) for row, value in zip(self.rows, self.values, strict=True)]
+_CLOCKS_DIFFER = 600_000_000
+"""How far a writer's clock may be ahead of the database's, in microseconds."""
 
 
-class LinkedHistory:
+class LedgeredHistory:
     """The rows of a session with a ledger.
 
-    Every change swaps the head that it builds on, so what comes between makes it begin again.
+    Every change swaps the head that it builds on, so a change that comes between makes it begin
+    again.
     """
 
     def __init__(
-        self, backend: Backend, session_id: str, ledger: SessionLedger, witness: Witness | None
+        self, runner: Runner, session_id: str, ledger: SessionLedger, witness: Witness | None
     ) -> None:
-        self._backend = backend
+        self._runner = runner
         self._session_id = session_id
         self._ledger = ledger
-        self._keeper = Keeper(backend, session_id, ledger, witness)
+        self._heads = HeadStore(runner, session_id, ledger, witness)
+        self._reader = VerifiedReader(self._heads, session_id, ledger)
 
-    # Reading ------------------------------------------------------------------------------------
-
-    async def whole(self) -> Moment:
-        """Return all rows, verified from the first to the head."""
-        head, rows = await self._keeper.read(lambda heads, conn: heads.all(conn, self._session_id))
-        return Moment(head, rows, *self._ledger.verify_links(head, rows))
+    # Reading --------------------------------------------------------------------------------------
 
     async def rows(self) -> list[Row]:
         """Return all rows, oldest first, verified from the first to the head."""
-        return (await self.whole()).pairs
+        return (await self._reader.all()).pairs
+
+    async def first(self, count: int) -> list[Row]:
+        """Return the first rows; all are verified, from the first to the head."""
+        return (await self._reader.all()).pairs[:count]
 
     async def last(self, count: int) -> list[Row]:
         """Return the latest rows, oldest first, verified back from the head."""
-        return (await self.tail(count))[0]
-
-    async def tail(self, count: int) -> tuple[list[Row], Moment]:
-        """Return the latest rows, verified, and what ``claim`` needs to know about this moment."""
-        head, rows = await self._keeper.last(count)
-        moment = Moment(head, rows, *self._ledger.verify_last(head, rows, count))
-        return moment.pairs, moment
+        return (await self._reader.last(count)).pairs
 
     async def batches(self, size: int) -> AsyncIterator[list[Row]]:
-        """Yield all rows in batches, each verified against those before it.
+        """Yield all rows in batches; ConflictError if another writer changed what was read."""
+        async for verified in self._reader.batches(size):
+            yield verified.pairs
 
-        A break is tampering while the head stands still, and a ConflictError when another writer
-        has moved it.
-        """
-        async for moment in self.moments(size):
-            yield moment.pairs
+    def verified_batches(self, size: int) -> AsyncIterator[VerifiedRows]:
+        """Yield the batches with their links and heads."""
+        return self._reader.batches(size)
 
-    async def moments(self, size: int) -> AsyncIterator[Moment]:
-        """Yield what ``batches`` does, with links and heads."""
-        chain, place = HistoryVerifier(self._ledger), FIRST_ROW
-        first: Head | None = None
-        while True:
-            head, rows = await self._after(place, size)
-            if place == FIRST_ROW:
-                first = head
-            try:
-                moment = Moment(head, rows, *chain.follow(head, rows))
-                if len(rows) < size:
-                    chain.finish(head)
-            except HistoryTamperedError as error:
-                if head == first:
-                    raise
-                conflict = ConflictError(
-                    "The session was changed while it was being read: read it again."
-                ).at(self._session_id)
-                raise conflict from error
-            yield moment
-            if len(rows) < size:
-                return
-            place = rows[-1][0]
-
-    async def _after(self, row_id: int, count: int) -> tuple[Head | None, list[LinkedRow]]:
-        return await self._keeper.read(
-            lambda heads, conn: heads.after(conn, self._session_id, row_id, count)
-        )
-
-    # Changing -----------------------------------------------------------------------------------
+    # Adding ---------------------------------------------------------------------------------------
 
     async def append(
         self, values: Sequence[Stored], times: Sequence[int | None] | None = None
@@ -123,12 +72,18 @@ class LinkedHistory:
 
         A time that is None is now.
         """
-        dated = _dated(values, times)
+        moments = dated(values, times)
 
         async def once() -> bool:
-            return await self._append_to(await self._keeper.current(tail=True), values, dated)
+            return await self._append_to(await self._heads.current(tail=True), values, moments)
 
         await self._until_done(once)
+
+    async def append_to_empty(self, values: Sequence[Stored]) -> bool:
+        """Add a batch to a session that has no rows; False, and nothing is added, if it has."""
+        if not values:
+            return not await self.last(1)
+        return await self.extend(None, values) is not None
 
     async def extend(
         self,
@@ -141,146 +96,178 @@ class LinkedHistory:
         A time that is None is now. Returns the row id of the last one added; None, and adds
         nothing, if another row is the newest. Raises ConflictError if one was right after.
         """
-        dated, restarts = _dated(values, times), self._backend.restarts()
+        moments, deadline = dated(values, times), Deadline()
         while True:
-            rows, moment = await self.tail(1)
-            if (rows[-1][0] if rows else None) != newest:
+            tail = await self._reader.last(1)
+            if (tail.rows[-1][0] if tail.rows else None) != newest:
                 return None
-            if await self._append_to(moment.head, values, dated):
+            if await self._append_to(tail.head, values, moments):
                 break
-            restarts.check()
-        before = moment.head.version if moment.head else 0
-        rows, moment = await self.tail(1)
-        if moment.head is None or moment.head.version != before + 1:
+            deadline.check()
+        before = tail.head.version if tail.head else 0
+        tail = await self._reader.last(1)
+        if tail.head is None or tail.head.version != before + 1:
             raise ConflictError("The batch was stored, and another writer came right after it.").at(
                 self._session_id
             )
-        return rows[-1][0]
+        return tail.rows[-1][0]
 
     async def _append_to(
         self, head: Head | None, values: Sequence[Stored], times: Sequence[int]
     ) -> bool:
         linked, new = self._ledger.append(head, values, times)
+        sql = await self._heads.statements()
         step = self._step(head, new, linked, times)
-        return await self._keeper.swap(
-            lambda heads, conn: heads.append(conn, step), head, new, adds=True
-        )
+        return await self._heads.swap(HeadChange(head, new, sql.append, (step,), adds=True))
 
     async def replace(self, values: Sequence[Stored]) -> None:
         """Put a batch in the place of all rows."""
-        times = [_now()] * len(values)
+        times = [now()] * len(values)
+        sql = await self._heads.statements()
 
         async def once() -> bool:
-            head = await self._keeper.current()
+            head = await self._heads.current()
             linked, new = self._ledger.rebuild(head, 0, NO_UID, values, times)
             step = self._step(head, new, linked, times)
-            return await self._keeper.swap(
-                lambda heads, conn: heads.replace(conn, step), head, new, adds=bool(values)
+            return await self._heads.swap(
+                HeadChange(head, new, sql.replace, (step,), adds=bool(values))
             )
 
         await self._until_done(once)
+
+    async def renew(self) -> None:
+        """Put the head under the primary key, where it is not; the rows stay as they are."""
+        sql = await self._heads.statements()
+
+        async def once() -> bool:
+            head = await self._heads.current()
+            if head is None or self._ledger.is_current(head):
+                return True
+            new = self._ledger.make_head(head.version + 1, head.count, head.last)
+            return await self._heads.swap(
+                HeadChange(head, new, sql.advance, (self._step(head, new),))
+            )
+
+        await self._until_done(once)
+
+    # Removing -------------------------------------------------------------------------------------
 
     async def clear(self) -> None:
         """Remove all rows and the session; its head stays and says that there are none."""
 
         async def once() -> bool:
-            head = await self._keeper.current()
-            if head is None and not await self._backend.read(
-                lambda db, conn: many_of(db).exists(conn, self._session_id)
-            ):
+            head = await self._heads.current()
+            if head is None and not await self._exists():
                 return True
             return await self._clear_behind(head)
 
         await self._until_done(once)
 
-    async def clear_stale(self, before: datetime) -> bool:
+    async def delete(self) -> bool:
+        """Clear the session; False if there was none. A ledger remembers it: its head stays."""
+        existed = await self._exists()
+        await self.clear()
+        return existed
+
+    async def delete_stale(self, before: datetime) -> bool:
         """Clear the session if it has not been updated since a time; returns whether it was so.
 
         It is looked at after the head that the clearing builds on, and a writer that comes later
-        moves that head: so what is cleared is what was stale. Nothing vouches for ``updated_at``,
+        moves that head: so only a stale session is cleared. Nothing vouches for ``updated_at``,
         but the link of the newest row does for its time: if that is much younger, it refuses.
         """
-        limit = (before - _EPOCH) // timedelta(microseconds=1)
-        stale = False
+        listing = (await self._runner.statements()).store.listing
+        limit, stale = aware_to_micros(before), False
 
         async def once() -> bool:
             nonlocal stale
-            _, moment = await self.tail(1)
-            stale = await self._backend.read(
-                lambda db, conn: many_of(db).not_updated_since(conn, self._session_id, before)
-            )
-            if stale and moment.links and moment.links[-1].time >= limit:
-                if moment.links[-1].time >= limit + _CLOCKS_DIFFER:
+            tail = await self._reader.last(1)
+            stale = await self._runner.read(listing.not_updated_since, self._session_id, before)
+            newest = tail.links[-1].time if tail.links else None
+            if stale and newest is not None and newest >= limit:
+                if newest >= limit + _CLOCKS_DIFFER:
                     self._ledger.refuse("its newest row is younger than its session's updated_at")
                 stale = False
-            return not stale or await self._clear_behind(moment.head)
+            return not stale or await self._clear_behind(tail.head)
 
         await self._until_done(once)
         return stale
 
+    async def _exists(self) -> bool:
+        listing = (await self._runner.statements()).store.listing
+        return await self._runner.read(listing.exists, self._session_id)
+
     async def _clear_behind(self, head: Head | None) -> bool:
         _, new = self._ledger.rebuild(head, 0, NO_UID, (), ())
-        step = self._step(head, new)
-        return await self._keeper.swap(lambda heads, conn: heads.clear(conn, step), head, new)
+        sql = await self._heads.statements()
+        return await self._heads.swap(HeadChange(head, new, sql.clear, (self._step(head, new),)))
 
-    async def renew(self) -> None:
-        """Put the head under the primary key, where it is not; the rows stay as they are."""
+    async def pop(self, picker: Picker) -> Popped | None:
+        """Delete the row that the picker takes; None if it takes none."""
+        async with self._runner.session_gate(self._session_id):
+            deadline = Deadline()
+            while True:
+                tail, picked = await self._pick(picker)
+                if picked is None:
+                    return None
+                (row_id, _), item = picked
+                try:
+                    done = await self._drop(row_id, tail)
+                    if not done:
+                        deadline.check()
+                except BaseException:
+                    del picked, item  # the traceback keeps this frame
+                    raise
+                if done:
+                    return Popped(item)
 
-        async def once() -> bool:
-            head = await self._keeper.current()
-            if head is None or self._ledger.is_current(head):
-                return True
-            new = self._ledger.make_head(head.version + 1, head.count, head.last)
-            step = self._step(head, new)
-            return await self._keeper.swap(lambda heads, conn: heads.swap(conn, step), head, new)
+    async def _pick(self, picker: Picker) -> tuple[VerifiedRows, Any]:
+        """Return the latest rows, as many as it took to pick one, and the one that was picked."""
+        wanted = 1
+        while True:
+            tail = await self._reader.last(wanted)
+            picked = await picker.pick(tail.pairs)
+            if picked is not None or len(tail.rows) < wanted:
+                return tail, picked
+            wanted *= 2
 
-        await self._until_done(once)
-
-    async def claim(self, row_id: int, moment: Moment) -> bool:
-        """Delete a row of ``tail`` while the head is the one that was read with it.
+    async def _drop(self, row_id: int, tail: VerifiedRows) -> bool:
+        """Delete a row while the head is the one that was read with it.
 
         Rows behind it, which were passed over, are linked to the row before it.
         """
-        head, rows, links, values = moment
-        if head is None:
+        if tail.head is None:
             return False
-        place = [row[0] for row in rows].index(row_id)
-        behind, cut = rows[place + 1 :], links[place]
-        linked, new = self._ledger.rebuild(
-            head, cut.position - 1, cut.previous, values[place + 1 :], [row[2] for row in behind]
+        linking = without_row(self._ledger, tail, row_id)
+        sql = await self._heads.statements()
+        step = self._step(tail.head, linking.head)
+        if not linking.values:
+            change = HeadChange(tail.head, linking.head, sql.pop, (step, row_id))
+            return await self._heads.swap(change)
+        changes = linking.changes(self._session_id)
+        return await self._heads.swap(
+            HeadChange(tail.head, linking.head, sql.drop, (step, row_id, changes), single=False)
         )
-        step = self._step(head, new)
-        changes = [
-            Change(self._session_id, row[0], row[1], value)
-            for row, value in zip(behind, linked, strict=True)
-        ]
-
-        def pop(heads: Heads, conn: Connection) -> bool:
-            if not changes:
-                return heads.pop(conn, step, row_id)
-            return heads.drop(conn, step, row_id, changes)
-
-        return await self._keeper.swap(pop, head, new, single=not changes)
 
     async def splice(
         self, expected: Sequence[Row], doomed: set[int], values: Sequence[Stored]
     ) -> bool:
         """Remove rows and add a batch at the end, while the latest rows are the expected."""
-        moment = await self.whole()
-        head, rows, links, kept = moment
-        if head is None or moment.pairs[len(rows) - len(expected) :] != list(expected):
+        whole = await self._reader.all()
+        if whole.head is None or not whole.ends_with(expected):
             return False
-        # What lies before the first doomed row stays as it is; the others are linked anew.
-        start = next((k for k, row in enumerate(rows) if row[0] in doomed), len(rows))
-        stay = [k for k in range(start, len(rows)) if rows[k][0] not in doomed]
-        batch = [kept[k] for k in stay] + list(values)
-        times = [rows[k][2] for k in stay] + [_now()] * len(values)
-        last, place = (links[start - 1].uid, rows[start - 1][0]) if start else (NO_UID, FIRST_ROW)
-        linked, new = self._ledger.rebuild(head, start, last, batch, times)
-        step, adds = self._step(head, new, linked, times), bool(batch)
-        return await self._keeper.swap(
-            lambda heads, conn: heads.splice(conn, step, place), head, new, adds=adds, single=False
+        linking, place = spliced(self._ledger, whole, doomed, values, now())
+        sql = await self._heads.statements()
+        step = self._step(whole.head, linking.head, linking.values, linking.times)
+        return await self._heads.swap(
+            HeadChange(
+                *(whole.head, linking.head, sql.splice, (step, place)),
+                adds=bool(linking.values),
+                single=False,
+            )
         )
+
+    # Steps ----------------------------------------------------------------------------------------
 
     def _step(
         self, head: Head | None, new: Head, values: Sequence[Stored] = (), times: Sequence[int] = ()
@@ -291,20 +278,8 @@ class LinkedHistory:
         """Try a change until nobody comes between; raises ConflictError after a bounded time."""
         if await once():
             return
-        restarts = self._backend.restarts()
+        deadline = Deadline()
         # Writers of this process now wait for one another, rather than outrun each other.
-        async with self._backend.gate_of(self._session_id):
+        async with self._runner.session_gate(self._session_id):
             while not await once():
-                restarts.check()
-
-
-def _now() -> int:
-    """Return the time in whole seconds: every database can store it."""
-    return int(time.time()) * _MICROS
-
-
-def _dated(values: Sequence[Stored], times: Sequence[int | None] | None) -> list[int]:
-    now = _now()
-    if times is None:
-        return [now] * len(values)
-    return [now if moment is None else moment for moment in times]
+                deadline.check()

@@ -38,8 +38,9 @@ class Keyring(Guarded):
         """Read a file with one base64 key a line, the primary one first.
 
         Blank lines and lines that begin with ``#`` are skipped. ConfigurationError if it cannot be
-        read, has no keys or a bad line, or is open to its group or to others; the last is let pass
-        with ``any_mode``, for secrets that are mounted into a container.
+        read, has no keys or a bad line, belongs to neither the process's user nor root, or is open
+        to its group or to others. ``any_mode`` lets any owner and mode pass, for secrets that are
+        mounted into a container.
         """
         if _holds_key(os.fspath(path)):
             del path
@@ -124,15 +125,34 @@ def _read_lines(path: Path, *, any_mode: bool) -> list[str]:
     """Return a key file's lines; latin-1 reads every byte, so nothing is raised over content."""
     try:
         with path.open(encoding="latin-1") as file:
-            mode = os.fstat(file.fileno()).st_mode
-            if os.name != "posix" or any_mode or not mode & 0o077:
+            problem = None if any_mode else _access_problem(os.fstat(file.fileno()))
+            if problem is None:
                 return file.read().split("\n")
     except (OSError, ValueError) as error:
         raise ConfigurationError(f"The key file cannot be read: {error}.") from error
     raise ConfigurationError(
-        f"The key file {str(path)!r} is open to its group or to others (mode {mode & 0o777:o}): "
-        "`chmod 600` it; for a mounted secret whose mode is not yours, pass any_mode=True."
+        f"The key file {str(path)!r} {problem}; for a mounted secret whose owner and mode are not "
+        "yours, pass any_mode=True."
     )
+
+
+def _access_problem(status: os.stat_result) -> str | None:
+    """Say who else can read or write an open key file, and how to mend it; None if nobody.
+
+    root can do so anyway. That a file belongs to another user is a problem for root too: its owner
+    would choose the keys that root encrypts with.
+    """
+    if os.name != "posix":
+        return None
+    if status.st_uid not in {0, os.geteuid()}:
+        return (
+            f"belongs to another user (uid {status.st_uid}), who can put other keys into it: "
+            "`chown` it to the user that runs this process, or run the process as its owner"
+        )
+    if status.st_mode & 0o077:
+        mode = f"{status.st_mode & 0o777:o}"
+        return f"is open to its group or to others (mode {mode}): `chmod 600` it"
+    return None
 
 
 def _parse_keys(texts: Iterable[str], *, comments: bool) -> tuple[list[Key], int]:

@@ -9,8 +9,9 @@ from strongroom.errors import StrongroomError
 from strongroom.maintenance.linking import SessionLinker, ledger_of
 from strongroom.maintenance.progress import Meter, Progress
 from strongroom.maintenance.report import Failure, Failures
-from strongroom.store.store import SessionStore
-from strongroom.store.walk import check_prefix, walk_sessions
+from strongroom.sql.prefixes import check_prefix
+from strongroom.store.store import SessionStore, core_of
+from strongroom.store.walk import walk_sessions
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,14 +46,15 @@ async def adopt(
     alone, so it may be killed and run again. Sessions that have linked rows and no head, or that
     the witness knows, are failures: ``reset`` is for those. Every writer has to have the ledger.
     """
-    ledger = ledger_of(store)
+    core = core_of(store)
+    ledger = ledger_of(core)
     check_prefix(prefix)
     failures = Failures()
     adopted = rows = skipped = 0
-    meter = await Meter.of_rows(progress, "adopt", store, prefix)
-    async for page in walk_sessions(store, prefix=prefix):
+    meter = await Meter.of_rows(progress, "adopt", core, prefix)
+    async for page in walk_sessions(core, prefix=prefix):
         for session in page:
-            linker = SessionLinker(store, ledger, session.session_id)
+            linker = SessionLinker(core, ledger, session.session_id)
             try:
                 linked = await _adopt_session(linker)
             except StrongroomError as error:
@@ -81,7 +83,7 @@ async def _adopt_session(linker: SessionLinker) -> int | None:
         return None
     if not rows:
         return 0
-    if await linker.keeper.seen() is not None:
+    if await linker.heads.seen() is not None:
         linker.ledger.refuse("it has no head, and the witness has seen one")
     found = await linker.link_first()
     return None if found is None else found.head.count

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from strongroom.core.core import Core
 from strongroom.errors import ConflictError, EncodeError, HistoryTamperedError, StrongroomError
 from strongroom.maintenance.copy_check import Mismatch, check_copy
 from strongroom.maintenance.progress import Meter, Progress
 from strongroom.maintenance.report import Failure, Failures
 from strongroom.maintenance.verify import verify
-from strongroom.sql.dialects.store_registry import SessionRow, StoredRow, many_of
-from strongroom.store.store import SessionStore
-from strongroom.store.transfer import Sink
-from strongroom.store.walk import BATCH_BYTES, BATCH_ROWS, Opener, walk, walk_sessions
+from strongroom.sql.rows import StoredRow
+from strongroom.store.row_decoder import RowDecoder
+from strongroom.store.sink import Sink
+from strongroom.store.store import SessionStore, core_of
+from strongroom.store.walk import BATCH_BYTES, BATCH_ROWS, walk, walk_sessions
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,16 +63,17 @@ async def copy(
     a ledger notes as ``updated_at`` when it was copied. Raises EncodeError, before a row is copied,
     for a session id that the target's database cannot hold.
     """
-    await _copy_sessions(source, target, prefix)
-    run = _Copy(source, target, batch_rows, batch_bytes)
-    meter = await Meter.of_rows(progress, "copy", source, prefix)
-    async for batch in walk(source, prefix=prefix, batch_rows=batch_rows, batch_bytes=batch_bytes):
+    here, there = core_of(source), core_of(target)
+    await _copy_sessions(here, there, prefix)
+    run = _Copy(here, there, batch_rows, batch_bytes)
+    meter = await Meter.of_rows(progress, "copy", here, prefix)
+    async for batch in walk(here, prefix=prefix, batch_rows=batch_rows, batch_bytes=batch_bytes):
         await run.take(batch.rows)
         meter.add(batch.seen)
     await run.flush()
     meter.finish()
-    meter = await Meter.of_rows(progress, "compare", source, prefix)
-    check = await check_copy(source, target, prefix, meter, batch_rows, batch_bytes)
+    meter = await Meter.of_rows(progress, "compare", here, prefix)
+    check = await check_copy(here, there, prefix, meter, batch_rows, batch_bytes)
     if source.ledger is not None:
         await _verify_source(source, prefix)
     return CopyReport(
@@ -90,7 +93,7 @@ async def _verify_source(source: SessionStore, prefix: str | None) -> None:
             raise HistoryTamperedError(failure.message).at(failure.session_id, failure.row_id)
 
 
-async def _copy_sessions(source: SessionStore, target: SessionStore, prefix: str | None) -> None:
+async def _copy_sessions(source: Core, target: Core, prefix: str | None) -> None:
     """Add the sessions with their times, those without items too."""
     async for page in walk_sessions(source, prefix=prefix):
         for row in page:
@@ -98,28 +101,23 @@ async def _copy_sessions(source: SessionStore, target: SessionStore, prefix: str
                 target.check_session_id(row.session_id)
             except ValueError as error:
                 raise EncodeError(str(error)).at(row.session_id) from error
-        await _add_sessions(target, page)
-
-
-async def _add_sessions(target: SessionStore, page: list[SessionRow]) -> None:
-    rows = sorted((row.session_id, row.created_at, row.updated_at) for row in page)
-    await target.backend.write(lambda db, conn: many_of(db).add_sessions(conn, rows))
+        rows = sorted((row.session_id, row.created_at, row.updated_at) for row in page)
+        store = (await target.runner.statements()).store
+        await target.runner.write(store.add_sessions, rows)
 
 
 class _Copy:
     """Puts the source's rows into the target, session by session."""
 
-    def __init__(
-        self, source: SessionStore, target: SessionStore, batch_rows: int, batch_bytes: int
-    ) -> None:
+    def __init__(self, source: Core, target: Core, batch_rows: int, batch_bytes: int) -> None:
         self.sink = Sink(target, batch_rows=batch_rows, batch_bytes=batch_bytes)
         self.failures = Failures()
-        self._opener = Opener(source)
+        self._decoder = RowDecoder(source)
         self._given_up: str | None = None
 
     async def take(self, rows: list[StoredRow]) -> None:
         """Copy rows; behind one that cannot be, nothing more of its session."""
-        for row, outcome in zip(rows, await self._opener.open(rows), strict=True):
+        for row, outcome in zip(rows, await self._decoder.decode(rows), strict=True):
             if row.session_id == self._given_up:
                 continue
             error = outcome if isinstance(outcome, StrongroomError) else None

@@ -7,13 +7,14 @@ import secrets
 from dataclasses import dataclass
 
 from strongroom.codec.guards import Outcome
+from strongroom.core.core import Core
 from strongroom.errors import StrongroomError
 from strongroom.maintenance.progress import Meter
 from strongroom.maintenance.report import MOST_FAILURES
-from strongroom.sql.dialects.store_registry import FIRST_ID, StoredRow, many_of
+from strongroom.sql.rows import FIRST_ID, StoredRow
 from strongroom.store.jsonlines import dump_item
-from strongroom.store.store import SessionStore
-from strongroom.store.walk import BATCH_ROWS, Opener, walk, walk_sessions
+from strongroom.store.row_decoder import RowDecoder
+from strongroom.store.walk import BATCH_ROWS, walk, walk_sessions
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,8 +27,8 @@ class Mismatch:
 
 
 async def check_copy(
-    source: SessionStore,
-    target: SessionStore,
+    source: Core,
+    target: Core,
     prefix: str | None,
     meter: Meter,
     batch_rows: int,
@@ -46,21 +47,21 @@ async def check_copy(
 class CopyCheck:
     """Reads sessions from both stores and compares their counts and digests."""
 
-    def __init__(self, source: SessionStore, target: SessionStore, batch_bytes: int) -> None:
+    def __init__(self, source: Core, target: Core, batch_bytes: int) -> None:
         self.sessions = self.rows = self.mismatched = 0
         self.mismatches: list[Mismatch] = []
         self._source = source
         self._target = target
         self._batch_bytes = batch_bytes
         self._key = secrets.token_bytes(32)
-        self._source_opener = Opener(source)
-        self._target_opener = Opener(target)
+        self._source_decoder = RowDecoder(source)
+        self._target_decoder = RowDecoder(target)
         self._session_id: str | None = None
         self._digest = _Digest(self._key)
 
     async def take(self, rows: list[StoredRow]) -> None:
         """Read rows of the source, and the target's where a session ends."""
-        for row, outcome in zip(rows, await self._source_opener.open(rows), strict=True):
+        for row, outcome in zip(rows, await self._source_decoder.decode(rows), strict=True):
             if row.session_id != self._session_id:
                 await self._compare()
                 self._session_id, self._digest = row.session_id, _Digest(self._key)
@@ -76,15 +77,12 @@ class CopyCheck:
 
     async def _filled_in_target(self, session_ids: list[str]) -> list[str]:
         """Return those of the sessions that have rows in the target."""
-        newest = await self._target.backend.read(
-            lambda db, conn: many_of(db).newest(conn, session_ids)
-        )
-        return sorted(newest)
+        store = (await self._target.runner.statements()).store
+        return sorted(await self._target.runner.read(store.newest, session_ids))
 
     async def _count_in_target(self, session_id: str) -> int:
-        return await self._target.backend.read(
-            lambda db, conn: many_of(db).count_of(conn, session_id)
-        )
+        session = (await self._target.runner.statements()).session
+        return await self._target.runner.read(session.count, session_id)
 
     async def _compare(self) -> None:
         session_id, mine = self._session_id, self._digest
@@ -100,16 +98,15 @@ class CopyCheck:
         theirs = _Digest(self._key)
         if mine.count < BATCH_ROWS and mine.size < self._batch_bytes:
             # Most sessions are small, and one statement reads one.
-            rows = await self._target.backend.read(
-                lambda db, conn: many_of(db).session_rows(
-                    conn, session_id, FIRST_ID, mine.count + 1
-                )
+            store = (await self._target.runner.statements()).store
+            rows = await self._target.runner.read(
+                store.session_rows, session_id, FIRST_ID, mine.count + 1
             )
             if len(rows) <= mine.count:
-                theirs.add_all(rows, await self._target_opener.open(rows))
+                theirs.add_all(rows, await self._target_decoder.decode(rows))
                 return theirs
         async for batch in walk(self._target, session_id=session_id, batch_bytes=self._batch_bytes):
-            theirs.add_all(batch.rows, await self._target_opener.open(batch.rows))
+            theirs.add_all(batch.rows, await self._target_decoder.decode(batch.rows))
         return theirs
 
     def _note(self, session_id: str, source_rows: int, target_rows: int) -> None:

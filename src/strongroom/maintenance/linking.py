@@ -4,33 +4,33 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator
-from typing import NamedTuple, TypeVar
+from typing import Concatenate, NamedTuple, ParamSpec, TypeVar
 
 from sqlalchemy import Connection
 
+from strongroom.core.core import Core
 from strongroom.errors import ConfigurationError, HistoryTamperedError, UnknownKeyError
 from strongroom.format import envelope
 from strongroom.format.ledger import NO_UID, Head, LinkedRow, link_size
-from strongroom.history.head import Keeper, Seen
-from strongroom.history.plain import FIRST_ROW
+from strongroom.history.head import HeadStore, Seen
 from strongroom.ledger.ledger import Ledger
 from strongroom.ledger.session_ledger import SessionLedger
 from strongroom.protocols import Stored
-from strongroom.sql.dialects.base.ledger import Heads, History, MovedOnError
-from strongroom.sql.dialects.base.session import Database
-from strongroom.sql.dialects.store_registry import Change
-from strongroom.store.store import SessionStore
+from strongroom.sql.dialects.base.ledger import HeadAndRows, LedgerStatements, RowsChangedError
+from strongroom.sql.retry import Deadline
+from strongroom.sql.rows import FIRST_ID, Change
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 _BATCH_ROWS = 200
 
 
-def ledger_of(store: SessionStore) -> Ledger:
+def ledger_of(core: Core) -> Ledger:
     """Return the store's ledger; raises ConfigurationError if it has none."""
-    if store.ledger is None:
+    if core.ledger is None:
         raise ConfigurationError("The store has no ledger: pass ledger=Ledger(…) to it.")
-    return store.ledger
+    return core.ledger
 
 
 class Linked(NamedTuple):
@@ -45,18 +45,16 @@ class Linked(NamedTuple):
 class SessionLinker:
     """Links the rows of one session as they stand, in one transaction that keeps writers out."""
 
-    def __init__(self, store: SessionStore, ledger: Ledger, session_id: str) -> None:
-        self.ledger: SessionLedger = ledger.bind(session_id, store.namespace)
-        self._store = store
+    def __init__(self, core: Core, ledger: Ledger, session_id: str) -> None:
+        self.ledger: SessionLedger = ledger.bind(session_id, core.namespace)
+        self._core = core
         self._session_id = session_id
-        self.keeper = Keeper(store.backend, session_id, self.ledger, ledger.witness)
+        self.heads = HeadStore(core.runner, session_id, self.ledger, ledger.witness)
 
-    async def newest(self) -> History:
+    async def newest(self) -> HeadAndRows:
         """Return the head and the newest row as they are stored, unverified."""
-        backend = self._store.backend
-        return await backend.read(
-            lambda db, conn: backend.head_statements(db).last(conn, self._session_id, 1)
-        )
+        sql = await self.heads.statements()
+        return await self._core.runner.read(sql.last, self._session_id, 1)
 
     async def link_first(self) -> Linked | None:
         """Link a session that has no head; returns None if it has one meanwhile.
@@ -65,38 +63,36 @@ class SessionLinker:
         """
         found = await self._write(self._link_first)
         if found is not None:
-            await self.keeper.advance(found.head, committed=True)
+            await self.heads.advance(found.head, committed=True)
         return found
 
     async def link_again(self, seen: Seen) -> Linked:
         """Link all rows anew, whatever they are, above what the witness has ``seen``."""
-
-        def link(heads: Heads, conn: Connection) -> Linked:
-            return self._link_again(heads, conn, seen)
-
-        found = await self._write(link)
-        await self.keeper.advance(found.head, committed=True)
+        found = await self._write(self._link_again, seen)
+        await self.heads.advance(found.head, committed=True)
         return found
 
-    def _link_first(self, heads: Heads, conn: Connection) -> Linked | None:
-        if heads.reserve(conn, self._session_id) is not None:
+    def _link_first(self, conn: Connection, sql: LedgerStatements) -> Linked | None:
+        if sql.reserve(conn, self._session_id) is not None:
             return None
-        return self._link(heads, conn, 0, fresh=True)
+        return self._link(conn, sql, 0, fresh=True)
 
-    def _link_again(self, heads: Heads, conn: Connection, seen: Seen) -> Linked:
-        raw = heads.reserve(conn, self._session_id)
+    def _link_again(self, conn: Connection, sql: LedgerStatements, seen: Seen) -> Linked:
+        raw = sql.reserve(conn, self._session_id)
         try:
             head = self.ledger.open_head(raw)
         except (HistoryTamperedError, UnknownKeyError):
             head = None
         version = max(head.version if head else 0, seen[0] if seen else 0)
-        return self._link(heads, conn, version, fresh=False)
+        return self._link(conn, sql, version, fresh=False)
 
-    def _link(self, heads: Heads, conn: Connection, version: int, *, fresh: bool) -> Linked:
+    def _link(
+        self, conn: Connection, sql: LedgerStatements, version: int, *, fresh: bool
+    ) -> Linked:
         """Link all rows, under the lock of the session, and store the head behind ``version``."""
         count, last = 0, NO_UID
         kinds = {"linked": 0, "altered": 0, "unlinked": 0}
-        for rows in self._batches(heads, conn):
+        for rows in self._batches(conn, sql):
             values: list[Stored] = []
             for row in rows:
                 if fresh and envelope.is_linked(row[1]):
@@ -106,7 +102,7 @@ class SessionLinker:
                 values.append(value)
             linked, last = self.ledger.link(count, last, values, [row[2] for row in rows])
             count += len(rows)
-            heads.rewrite(
+            sql.rewrite(
                 conn,
                 [
                     Change(self._session_id, row[0], row[1], value)
@@ -114,13 +110,13 @@ class SessionLinker:
                 ],
             )
         head = self.ledger.make_head(version + 1, count, last)
-        heads.put(conn, self._session_id, head.raw)
+        sql.put(conn, self._session_id, head.raw)
         return Linked(head, **kinds)
 
-    def _batches(self, heads: Heads, conn: Connection) -> Iterator[list[LinkedRow]]:
-        place = FIRST_ROW
+    def _batches(self, conn: Connection, sql: LedgerStatements) -> Iterator[list[LinkedRow]]:
+        place = FIRST_ID
         while True:
-            _, rows = heads.after(conn, self._session_id, place, _BATCH_ROWS)
+            _, rows = sql.after(conn, self._session_id, place, _BATCH_ROWS)
             if not rows:
                 return
             yield rows
@@ -136,17 +132,17 @@ class SessionLinker:
         except (HistoryTamperedError, UnknownKeyError):
             return "altered", stored[link_size(stored) :]
 
-    async def _write(self, operation: Callable[[Heads, Connection], T]) -> T:
+    async def _write(
+        self,
+        operation: Callable[Concatenate[Connection, LedgerStatements, P], T],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
         """Run a transaction, again if a row that it was to rewrite was locked or changed."""
-        backend = self._store.backend
-
-        def run(database: Database, conn: Connection) -> T:
-            return operation(backend.head_statements(database), conn)
-
-        restarts = backend.restarts()
+        sql, deadline = await self.heads.statements(), Deadline()
         while True:
             try:
-                return await backend.write(run, single=False)
-            except MovedOnError:
-                restarts.check()
+                return await self._core.runner.transact(operation, sql, *args, **kwargs)
+            except RowsChangedError:
+                deadline.check()
                 await asyncio.sleep(0.05)

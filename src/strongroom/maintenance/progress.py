@@ -6,9 +6,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from strongroom.sql.dialects.store_registry import many_of
-from strongroom.store.store import SessionStore
-from strongroom.store.walk import check_prefix
+from strongroom.core.core import Core
+from strongroom.sql.prefixes import check_prefix
 
 _SECONDS_BETWEEN = 0.1
 
@@ -42,7 +41,7 @@ class Meter:
         cls,
         callback: Callable[[Progress], object] | None,
         stage: str,
-        store: SessionStore,
+        core: Core,
         prefix: str | None,
         *,
         session_id: str | None = None,
@@ -54,10 +53,10 @@ class Meter:
         """
         check_prefix(prefix)
         if session_id is not None:
-            store.check_session_id(session_id)
+            core.check_session_id(session_id)
         total = 0
         if callback is not None and counts:
-            total = await _count_rows(store, prefix, session_id)
+            total = await _count_rows(core, prefix, session_id)
         return cls(callback, stage, total)
 
     def add(self, rows: int) -> None:
@@ -76,7 +75,8 @@ class Meter:
         callback(Progress(self._done, self._total, self._stage))
 
 
-async def _count_rows(store: SessionStore, prefix: str | None, session_id: str | None) -> int:
+async def _count_rows(core: Core, prefix: str | None, session_id: str | None) -> int:
+    sql = await core.runner.statements()
     if session_id is not None:
-        return await store.backend.read(lambda db, conn: many_of(db).count_of(conn, session_id))
-    return await store.backend.read(lambda db, conn: many_of(db).count_rows(conn, prefix or None))
+        return await core.runner.read(sql.session.count, session_id)
+    return await core.runner.read(sql.store.count_rows, prefix or None)

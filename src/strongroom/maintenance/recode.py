@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from sqlalchemy import Connection
-
+from strongroom.core.core import Core
 from strongroom.errors import EncodeError, StrongroomError
-from strongroom.history.ledgered import LinkedHistory
+from strongroom.ledger.ledger import Ledger
 from strongroom.maintenance.pace import Pace
 from strongroom.maintenance.progress import Meter, Progress
 from strongroom.maintenance.report import Failure, Failures
 from strongroom.maintenance.written_form import WrittenForm
-from strongroom.sql.dialects.base.session import Database
-from strongroom.sql.dialects.store_registry import Change, StoredRow, many_of
-from strongroom.store.store import SessionStore
-from strongroom.store.walk import BATCH_BYTES, Opener, walk
+from strongroom.sql.rows import Change, StoredRow
+from strongroom.store.row_decoder import RowDecoder
+from strongroom.store.store import SessionStore, core_of
+from strongroom.store.walk import BATCH_BYTES, walk
 
 _BATCH_ROWS = 200
 
@@ -66,17 +65,17 @@ async def recode(
     ``prefix`` is of session ids. ``rows_per_second`` limits the rows that are rewritten. A batch
     has at most ``batch_rows`` rows and ``batch_bytes`` bytes of old values, or one row.
     """
-    pace = Pace(rows_per_second)
+    core, pace = core_of(store), Pace(rows_per_second)
     recoded = passes = 0
     while True:
         passes += 1
-        run = _Pass(store, dry_run=dry_run)
-        meter = await Meter.of_rows(progress, f"pass {passes}", store, prefix)
+        run = _Pass(core, dry_run=dry_run)
+        meter = await Meter.of_rows(progress, f"pass {passes}", core, prefix)
         await run.rewrite_all(prefix, pace, meter, batch_rows, batch_bytes)
         recoded += run.recoded
         if dry_run or not run.found:
-            if store.ledger is not None and not dry_run:
-                await _renew_heads(store, prefix)
+            if core.ledger is not None and not dry_run:
+                await _renew_heads(core, core.ledger, prefix)
             return RecodeReport(
                 rows=run.rows,
                 recoded=recoded,
@@ -90,20 +89,20 @@ async def recode(
 class _Pass:
     """One walk over the store; ``found`` counts the rows that there was something to do about."""
 
-    def __init__(self, store: SessionStore, *, dry_run: bool) -> None:
-        self._form = WrittenForm(store)
+    def __init__(self, core: Core, *, dry_run: bool) -> None:
+        self._form = WrittenForm(core)
         self.rows = self.found = self.recoded = 0
         self.failures = Failures()
-        self._store = store
+        self._core = core
         self._dry_run = dry_run
-        self._opener = Opener(store)
+        self._decoder = RowDecoder(core)
 
     async def rewrite_all(
         self, prefix: str | None, pace: Pace, meter: Meter, batch_rows: int, batch_bytes: int
     ) -> None:
         """Rewrite those of the store's rows that differ from what the codec would write."""
         async for batch in walk(
-            self._store,
+            self._core,
             prefix=prefix,
             wanted=self._form.may_differ,
             batch_rows=pace.batch(batch_rows),
@@ -124,20 +123,19 @@ class _Pass:
         elif changes:
             # A row that is not swapped has been changed or removed since, or is locked: the next
             # pass looks at it again.
-            self.recoded += await self._store.backend.write(
-                lambda db, conn: many_of(db).swap(conn, changes)
-            )
+            store = (await self._core.runner.statements()).store
+            self.recoded += await self._core.runner.write(store.compare_and_swap, changes)
 
     async def _changes(self, rows: list[StoredRow]) -> list[Change]:
-        database = await self._store.backend.prepare()
+        session = (await self._core.runner.statements()).session
         changes: list[Change] = []
-        for row, outcome in zip(rows, await self._opener.open(rows), strict=True):
+        for row, outcome in zip(rows, await self._decoder.decode(rows), strict=True):
             if isinstance(outcome, StrongroomError):
                 self.failures.add(row.session_id, row.row_id, outcome)
                 continue
             try:
-                new = self._opener.seal(row, outcome)
-                database.check_values([new])
+                new = self._decoder.encode(row, outcome)
+                session.check_values([new])
             except EncodeError as error:
                 self.failures.add(row.session_id, row.row_id, error)
             else:
@@ -145,25 +143,16 @@ class _Pass:
         return changes
 
 
-async def _renew_heads(store: SessionStore, prefix: str | None) -> None:
+async def _renew_heads(core: Core, ledger: Ledger, prefix: str | None) -> None:
     """Put every head under the ledger's primary key."""
-    async for names in _names_with_head(store):
-        for name in names:
-            history = store.history(name)
-            if name.startswith(prefix or "") and isinstance(history, LinkedHistory):
-                await history.renew()
-
-
-async def _names_with_head(store: SessionStore) -> AsyncIterator[list[str]]:
-    """Yield the ids of the sessions that have a head."""
+    sql = (await core.runner.statements()).ledger
+    assert sql is not None  # noqa: S101 - the store has a ledger
     after: str | None = None
-
-    def step(db: Database, conn: Connection) -> list[str]:
-        return store.backend.head_statements(db).sessions(conn, after, _BATCH_ROWS)
-
     while True:
-        names = await store.backend.read(step)
-        yield names
+        names = await core.runner.read(sql.headed_ids, after, _BATCH_ROWS)
+        for name in names:
+            if name.startswith(prefix or ""):
+                await core.ledgered_history(name, ledger).renew()
         if len(names) < _BATCH_ROWS:
             return
         after = names[-1]

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from strongroom.core.core import Core
 from strongroom.errors import HistoryTamperedError, UnknownKeyError
 from strongroom.maintenance.linking import SessionLinker, ledger_of
-from strongroom.store.store import SessionStore
+from strongroom.store.store import SessionStore, core_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,10 +34,11 @@ async def reset(store: SessionStore, session_id: str) -> ResetReport:
     what it holds is trusted from now on. The new head's version is above the old head's and above
     what the witness has seen. Raises ValueError for a session that has never been.
     """
-    store.check_session_id(session_id)
-    linker = SessionLinker(store, ledger_of(store), session_id)
-    problem = await _problem(store, session_id)
-    seen = await linker.keeper.seen()
+    core = core_of(store)
+    core.check_session_id(session_id)
+    linker = SessionLinker(core, ledger_of(core), session_id)
+    problem = await _problem(core, session_id)
+    seen = await linker.heads.seen()
     if problem is None and seen is None and await linker.newest() == (None, []):
         raise ValueError("There is no session of this id.")
     found = await linker.link_again(seen)
@@ -50,10 +52,10 @@ async def reset(store: SessionStore, session_id: str) -> ResetReport:
     )
 
 
-async def _problem(store: SessionStore, session_id: str) -> str | None:
+async def _problem(core: Core, session_id: str) -> str | None:
     """Return why the session's history is refused, None if it is whole."""
     try:
-        await store.history(session_id).rows()
+        await core.history(session_id).rows()
     except (HistoryTamperedError, UnknownKeyError) as error:
         return error.message
     return None

@@ -9,8 +9,9 @@ from strongroom.codec.serializers.orjson import OrjsonSerializer
 from strongroom.errors import ConfigurationError, StrongroomError
 from strongroom.protocols import Item
 from strongroom.store.jsonlines import load_line
-from strongroom.store.store import SessionStore
-from strongroom.store.walk import Opener, walk, walk_heads, walk_sessions
+from strongroom.store.row_decoder import RowDecoder
+from strongroom.store.store import SessionStore, core_of
+from strongroom.store.walk import walk, walk_prefixes, walk_sessions
 
 _MOST_SESSIONS = 200
 
@@ -20,10 +21,11 @@ async def sample_items(store: SessionStore, rows: int, *, prefix: str | None = N
 
     Raises DecodeError for a row that does not open.
     """
+    core = core_of(store)
     chance = random.Random()  # noqa: S311 - a sample is no secret
     names: list[str] = []
     seen = 0
-    async for page in walk_sessions(store, prefix=prefix):
+    async for page in walk_sessions(core, prefix=prefix):
         for session in page:
             seen += 1
             if len(names) < _MOST_SESSIONS:
@@ -32,14 +34,14 @@ async def sample_items(store: SessionStore, rows: int, *, prefix: str | None = N
                 names[place] = session.session_id
     drawn: list[tuple[str, int]] = []
     for name in names:
-        ids = [h.row_id async for heads in walk_heads(store, session_id=name) for h in heads]
+        ids = [row.row_id async for page in walk_prefixes(core, session_id=name) for row in page]
         chosen = chance.sample(ids, min(len(ids), rows))
         drawn += [(name, row_id) for row_id in chosen]
     wanted = set(chance.sample(drawn, min(len(drawn), rows)))
-    opener, items = Opener(store), []
+    decoder, items = RowDecoder(core), []
     for name in {session_id for session_id, _ in wanted}:
-        async for batch in walk(store, session_id=name, wanted=lambda h: h[:2] in wanted):
-            for outcome in await opener.open(batch.rows):
+        async for batch in walk(core, session_id=name, wanted=lambda row: row[:2] in wanted):
+            for outcome in await decoder.decode(batch.rows):
                 if isinstance(outcome, StrongroomError):
                     raise outcome
                 items.append(outcome)

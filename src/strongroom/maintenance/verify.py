@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
-from sqlalchemy import Connection
-
+from strongroom.core.core import Core
 from strongroom.errors import ConflictError, DecodeError, StrongroomError
-from strongroom.history.plain import History
+from strongroom.history.protocol import History
+from strongroom.ledger.ledger import Ledger
 from strongroom.maintenance.progress import Meter, Progress
 from strongroom.maintenance.report import Failure, Failures
-from strongroom.sql.dialects.base.session import Database, Row
-from strongroom.sql.dialects.store_registry import many_of
-from strongroom.store.store import SessionStore
-from strongroom.store.walk import BATCH_BYTES, BATCH_ROWS, Opener, walk, walk_sessions
+from strongroom.sql.rows import Row
+from strongroom.store.row_decoder import RowDecoder
+from strongroom.store.store import SessionStore, core_of
+from strongroom.store.walk import BATCH_BYTES, BATCH_ROWS, walk, walk_sessions
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,18 +46,18 @@ async def verify(
 
     ``prefix`` is of session ids. The store may be in use meanwhile.
     """
-    failures = Failures()
-    meter = await Meter.of_rows(progress, "verify", store, prefix)
-    if store.ledger is not None:
-        rows = await _verify_histories(store, prefix, failures, meter)
+    core, failures = core_of(store), Failures()
+    meter = await Meter.of_rows(progress, "verify", core, prefix)
+    if core.ledger is not None:
+        rows = await _verify_histories(core, core.ledger, prefix, failures, meter)
     else:
-        rows = await _verify_rows(store, prefix, failures, meter, batch_rows, batch_bytes)
+        rows = await _verify_rows(core, prefix, failures, meter, batch_rows, batch_bytes)
     meter.finish()
     return VerifyReport(rows=rows, failed=failures.total, failures=failures.listed)
 
 
 async def _verify_rows(
-    store: SessionStore,
+    core: Core,
     prefix: str | None,
     failures: Failures,
     meter: Meter,
@@ -65,9 +65,9 @@ async def _verify_rows(
     batch_bytes: int,
 ) -> int:
     rows = 0
-    opener = Opener(store)
-    async for batch in walk(store, prefix=prefix, batch_rows=batch_rows, batch_bytes=batch_bytes):
-        for row, outcome in zip(batch.rows, await opener.open(batch.rows), strict=True):
+    decoder = RowDecoder(core)
+    async for batch in walk(core, prefix=prefix, batch_rows=batch_rows, batch_bytes=batch_bytes):
+        for row, outcome in zip(batch.rows, await decoder.decode(batch.rows), strict=True):
             if isinstance(outcome, StrongroomError):
                 failures.add(row.session_id, row.row_id, outcome)
         rows += len(batch.rows)
@@ -76,29 +76,24 @@ async def _verify_rows(
 
 
 async def _verify_histories(
-    store: SessionStore, prefix: str | None, failures: Failures, meter: Meter
+    core: Core, ledger: Ledger, prefix: str | None, failures: Failures, meter: Meter
 ) -> int:
     """Verify each session as its ledger has it, and those of which only the head is left."""
     rows = 0
-    async for page in walk_sessions(store, prefix=prefix):
+    async for page in walk_sessions(core, prefix=prefix):
         for session in page:
-            rows += await _verify_history(store, session.session_id, failures, meter)
-    async for names in _names_without_session(store):
+            rows += await _verify_history(core, ledger, session.session_id, failures, meter)
+    async for names in _headed_ids_without_session(core):
         for name in names:
             if name.startswith(prefix or ""):
-                rows += await _verify_history(store, name, failures, meter)
+                rows += await _verify_history(core, ledger, name, failures, meter)
     return rows
 
 
-async def _names_without_session(store: SessionStore) -> AsyncIterator[list[str]]:
-    """Yield the ids that the ledger has a head for, and whose session is not there."""
-    after = ""
-
-    def step(db: Database, conn: Connection) -> list[str]:
-        return many_of(db).ids_without_session(conn, after, BATCH_ROWS)
-
+async def _headed_ids_without_session(core: Core) -> AsyncIterator[list[str]]:
+    listing, after = (await core.runner.statements()).store.listing, ""
     while True:
-        names = await store.backend.read(step)
+        names = await core.runner.read(listing.headed_ids_without_session, after, BATCH_ROWS)
         yield names
         if len(names) < BATCH_ROWS:
             return
@@ -106,15 +101,15 @@ async def _names_without_session(store: SessionStore) -> AsyncIterator[list[str]
 
 
 async def _verify_history(
-    store: SessionStore, session_id: str, failures: Failures, meter: Meter
+    core: Core, ledger: Ledger, session_id: str, failures: Failures, meter: Meter
 ) -> int:
     seen = 0
-    history = store.history(session_id)
+    history = core.ledgered_history(session_id, ledger)
     batches = history.batches(BATCH_ROWS)
     while True:
         try:
             async for rows in batches:
-                seen += await _verify_batch(store, session_id, rows, failures)
+                seen += await _verify_batch(core, session_id, rows, failures)
                 meter.add(len(rows))
         except ConflictError:
             # Others have changed what was read, so the session is read in one go instead.
@@ -130,10 +125,8 @@ async def _at_once(history: History) -> AsyncIterator[list[Row]]:
     yield await history.rows()
 
 
-async def _verify_batch(
-    store: SessionStore, session_id: str, rows: list[Row], failures: Failures
-) -> int:
-    outcomes = await store.decode(store.bind(session_id), [value for _, value in rows])
+async def _verify_batch(core: Core, session_id: str, rows: list[Row], failures: Failures) -> int:
+    outcomes = await core.decode(core.row_codec(session_id), [value for _, value in rows])
     for (row_id, _), outcome in zip(rows, outcomes, strict=True):
         if isinstance(outcome, DecodeError):
             failures.add(session_id, row_id, outcome)

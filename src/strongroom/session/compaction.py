@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from strongroom.core.unreadable import has_errors
 from strongroom.errors import DecodeError
+from strongroom.history.protocol import History
 from strongroom.protocols import Item
-
-if TYPE_CHECKING:
-    from strongroom.session.session import SQLAlchemySession
+from strongroom.session.items import Hook, SessionItems
 
 
 @dataclass(frozen=True)
@@ -27,42 +26,55 @@ class Snapshot:
     replace_suffix: Callable[[int, list[Item]], Awaitable[bool]]
 
 
-async def take_snapshot(
-    session: SQLAlchemySession, limit: int, prune_prefix: Callable[[Item], bool] | None
-) -> Snapshot | None:
-    """Read the latest ``limit`` items; None if one of them cannot be read."""
-    history = session._history
-    fetched = await history.last(limit + 1)
-    rows = fetched[-limit:] if limit else []
-    items = await session._conversion.outcomes(rows)
-    if any(isinstance(item, DecodeError) for item in items):
-        return None
+@dataclass(frozen=True)
+class Compaction:
+    """One session's history and items, and the hooks that encode and decode these."""
 
-    async def replace_suffix(start: int, output: list[Item]) -> bool:
-        expected = rows[start:]
-        if not expected:
-            return False
-        values = await session._conversion.values(output)
-        doomed = {row_id for row_id, _ in expected}
-        if prune_prefix is not None:
-            doomed |= await _prunable(session, expected[0][0], max(limit, 1), prune_prefix)
-        return await history.splice(expected, doomed, values)
+    history: History
+    items: SessionItems
+    serialize: Hook | None
+    deserialize: Hook | None
 
-    return Snapshot(items, len(fetched) <= limit, replace_suffix)
+    async def snapshot(
+        self, limit: int, prune_prefix: Callable[[Item], bool] | None
+    ) -> Snapshot | None:
+        """Read the latest ``limit`` items; None if one of them cannot be read."""
+        fetched = await self.history.last(limit + 1)
+        rows = fetched[-limit:] if limit else []
+        items = await self.items.outcomes(rows, self.deserialize)
+        if has_errors(items):
+            return None
 
+        async def replace_suffix(start: int, output: list[Item]) -> bool:
+            expected = rows[start:]
+            if not expected:
+                return False
+            values = await self.items.encode(output, self.serialize)
+            doomed = {row_id for row_id, _ in expected}
+            if prune_prefix is not None:
+                doomed |= await self._prunable(expected[0][0], max(limit, 1), prune_prefix)
+            return await self.history.splice(expected, doomed, values)
 
-async def _prunable(
-    session: SQLAlchemySession, end: int, batch: int, prune: Callable[[Item], bool]
-) -> set[int]:
-    """Return the ids of the readable items at the very beginning that may be dropped."""
-    doomed: set[int] = set()
-    async for rows in session._history.batches(batch):
-        earlier = [row for row in rows if row[0] < end]
-        outcomes = await session._conversion.outcomes(earlier)
-        for (row_id, _), item in zip(earlier, outcomes, strict=True):
-            if isinstance(item, DecodeError) or not prune(item):
-                return doomed
-            doomed.add(row_id)
-        if len(earlier) < len(rows):
-            break
-    return doomed
+        return Snapshot(items, len(fetched) <= limit, replace_suffix)
+
+    async def check_readable(self) -> None:
+        """Raise DecodeError for a row that cannot be read: a compaction has not seen it."""
+        outcomes = await self.items.outcomes(await self.history.rows(), self.deserialize)
+        errors = [outcome for outcome in outcomes if isinstance(outcome, DecodeError)]
+        del outcomes  # an error keeps this frame
+        if errors:
+            raise errors[0]
+
+    async def _prunable(self, end: int, batch: int, prune: Callable[[Item], bool]) -> set[int]:
+        """Return the ids of the readable items at the very beginning that may be dropped."""
+        doomed: set[int] = set()
+        async for rows in self.history.batches(batch):
+            earlier = [row for row in rows if row[0] < end]
+            outcomes = await self.items.outcomes(earlier, self.deserialize)
+            for (row_id, _), item in zip(earlier, outcomes, strict=True):
+                if isinstance(item, DecodeError) or not prune(item):
+                    return doomed
+                doomed.add(row_id)
+            if len(earlier) < len(rows):
+                break
+        return doomed

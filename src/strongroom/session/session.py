@@ -3,32 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
-from itertools import count
 from typing import TYPE_CHECKING, Any, Self, Unpack, cast
 
-from sqlalchemy.ext.asyncio import async_sessionmaker
-
-from strongroom.codec.codec import Codec
-from strongroom.codec.row_codec import RowCodec
-from strongroom.errors import DecodeError
-from strongroom.history.plain import OPTIMISTIC_TRIES, PlainHistory
-from strongroom.keys.keyring import Keyring
-from strongroom.ledger.ledger import Ledger
-from strongroom.protocols import Item
-from strongroom.session.compaction import Snapshot, take_snapshot
-from strongroom.session.conversion import Conversion
+from strongroom.core.build import build_core
+from strongroom.core.core import Core
+from strongroom.core.unreadable import OnError
+from strongroom.session.compaction import Compaction, Snapshot
+from strongroom.session.items import Hook, ReadableRows, SessionItems
 from strongroom.session.settings import coerce_settings, resolve_limit
-from strongroom.sql.engine import make_engine
+from strongroom.sql.engine import make_engine, make_session_factory
 from strongroom.sql.schema import ColumnType
-from strongroom.store.store import OnError, SessionStore
 
 if TYPE_CHECKING:
     from agents.items import TResponseInputItem
     from agents.memory import SessionSettings
     from sqlalchemy import URL, MetaData, Table
-    from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
+    from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 
-    from strongroom.store.options import SessionOptions
+    from strongroom.codec.codec import Codec
+    from strongroom.core.options import SessionOptions
+    from strongroom.keys.keyring import Keyring
+    from strongroom.ledger.ledger import Ledger
 
 _MOST_ROWS = 2**31 - 1
 
@@ -63,7 +58,7 @@ class SQLAlchemySession:
         ledger: Ledger | None = None,
         transactions: bool = False,
     ) -> None:
-        store = SessionStore(
+        core = build_core(
             engine,
             create_tables=create_tables,
             sessions_table=sessions_table,
@@ -78,7 +73,7 @@ class SQLAlchemySession:
             ledger=ledger,
             transactions=transactions,
         )
-        self._stand_on(store, session_id, session_settings)
+        self._set_up(core, session_id, session_settings)
 
     @classmethod
     def from_url(
@@ -98,18 +93,17 @@ class SQLAlchemySession:
         return session
 
     @classmethod
-    def _of_store(cls, store: SessionStore, session_id: str, session_settings: Any) -> Self:
+    def _of_core(cls, core: Core, session_id: str, session_settings: Any) -> Self:
+        """Return a session of a store."""
         session = cls.__new__(cls)
-        session._stand_on(store, session_id, session_settings)
+        session._set_up(core, session_id, session_settings)
         return session
 
-    def _stand_on(self, store: SessionStore, session_id: str, session_settings: Any) -> None:
-        self._store = store
+    def _set_up(self, core: Core, session_id: str, session_settings: Any) -> None:
+        self._core = core
         self._owns_engine = False
         self.session_id = session_id
         self.session_settings = session_settings
-
-    # What the session is ----------------------------------------------------------------------
 
     @property
     def session_id(self) -> str:
@@ -118,10 +112,10 @@ class SQLAlchemySession:
 
     @session_id.setter
     def session_id(self, session_id: str) -> None:
-        self._store.check_session_id(session_id)
+        self._core.check_session_id(session_id)
         self._session_id = session_id
-        self._history = self._store.history(session_id)
-        self._bound_codec: RowCodec | None = None
+        self._history = self._core.history(session_id)
+        self._known_items: SessionItems | None = None
 
     @property
     def session_settings(self) -> SessionSettings | None:
@@ -135,7 +129,7 @@ class SQLAlchemySession:
     @property
     def engine(self) -> AsyncEngine:
         """The engine that the session was given, or made."""
-        return self._store.engine
+        return self._core.runner.engine
 
     async def aclose(self) -> None:
         """Dispose of the engine if the session made it."""
@@ -148,34 +142,37 @@ class SQLAlchemySession:
     async def __aexit__(self, *exc_info: object) -> None:
         await self.aclose()
 
-    # What openai-agents asks of a session -------------------------------------------------------
-
     async def get_items(self, limit: int | None = None) -> list[TResponseInputItem]:
         """Return the items, oldest first; with a limit, the latest ones.
 
         Raises DecodeError for a row that cannot be read, as ``on_error`` says.
         """
-        limit = resolve_limit(limit, self.session_settings)
+        limit = resolve_limit(limit, self._session_settings)
         if limit == 0:
             return []
+        hook = self._decode_hook
         if limit is None:
-            return await self._conversion.items(await self._history.rows())
+            return await self._items.decode(await self._history.rows(), hook)
         wanted = min(limit, _MOST_ROWS)
         while True:
             rows = await self._history.last(wanted)
-            items = await self._conversion.items(rows)
+            items = await self._items.decode(rows, hook)
             if len(items) >= limit or len(rows) < wanted or wanted == _MOST_ROWS:
                 return items[-limit:]
             # Rows were left out: look further back, in one statement, for what they hide.
+            del items
             wanted = min(wanted * 2, _MOST_ROWS)
 
     async def add_items(self, items: list[TResponseInputItem]) -> None:
         """Append a batch, all or nothing; raises EncodeError before anything is written."""
-        batch = list(items)
-        if batch:
-            # The id may be set to another one while hooks are awaited.
-            history = self._history
-            await history.append(await self._conversion.values(batch))
+        # The id may be set to another one while hooks are awaited.
+        history = self._history
+        try:
+            values = await self._items.encode(items, self._encode_hook)
+        finally:
+            del items  # an error keeps this frame
+        if values:
+            await history.append(values)
 
     async def pop_item(self) -> TResponseInputItem | None:
         """Remove and return the newest item, None if there is none.
@@ -183,43 +180,12 @@ class SQLAlchemySession:
         A row that cannot be read is not deleted: it raises DecodeError, or is passed over as
         ``on_error`` says.
         """
-        history, backend = self._history, self._store.backend
-        plain = history if isinstance(history, PlainHistory) and not self._hooked_decode else None
-        if plain is not None and (await backend.prepare()).pops_at_once:
-            popped, item = await self._pop_at_once(plain)
-            if popped:
-                return item
-        async with backend.gate_of(self.session_id):
-            restarts = backend.restarts()
-            for attempt in count(1):
-                row_id, found, moment = await self._newest_readable()
-                if row_id is None:
-                    return None
-                if await history.claim(row_id, moment):
-                    return cast("TResponseInputItem", found)
-                if plain is not None and attempt >= OPTIMISTIC_TRIES:
-                    popped, item = await self._pop_at_once(plain)
-                    if popped:
-                        return item
-                restarts.check()
-        return None
-
-    async def _pop_at_once(self, history: PlainHistory) -> tuple[bool, TResponseInputItem | None]:
-        """Pop in one transaction; (False, None) if the newest row is one to be passed over."""
-        try:
-            return True, cast(
-                "TResponseInputItem", await history.pop_at_once(self._conversion.decode)
-            )
-        except DecodeError as error:
-            if not self._store.leaves_out(error):
-                raise
-            return False, None
+        popped = await self._history.pop(ReadableRows(self._items, self._decode_hook))
+        return None if popped is None else cast("TResponseInputItem", popped.item)
 
     async def clear_session(self) -> None:
         """Remove all items, readable or not, and the session."""
         await self._history.clear()
-
-    # What else a session does -------------------------------------------------------------------
 
     async def replace_items(self, items: list[TResponseInputItem]) -> None:
         """Put a batch in the place of the whole history, in one transaction.
@@ -228,15 +194,23 @@ class SQLAlchemySession:
         coming between.
         """
         history = self._history
-        await history.replace(await self._conversion.values(list(items)))
+        try:
+            values = await self._items.encode(items, self._encode_hook)
+        finally:
+            del items  # an error keeps this frame
+        await history.replace(values)
 
     async def iter_items(self, batch_size: int = 256) -> AsyncIterator[TResponseInputItem]:
         """Yield the items, oldest first, with at most ``batch_size`` rows in memory."""
         if batch_size < 1:
             raise ValueError(f"batch_size is 1 or more, not {batch_size}.")
+        hook = self._decode_hook
         async for rows in self._history.batches(batch_size):
-            for item in await self._conversion.items(rows):
-                yield cast("TResponseInputItem", item)
+            items = await self._items.decode(rows, hook)
+            items.reverse()
+            # An error on the way keeps this frame: it holds no item that was yielded.
+            while items:
+                yield cast("TResponseInputItem", items.pop())
 
     async def _atomic_replace_items(self, items: list[TResponseInputItem]) -> bool:
         """Replace the history for openai-agents' compaction; False if a subclass has its own way.
@@ -245,10 +219,11 @@ class SQLAlchemySession:
         """
         if self._overrides_operations:
             return False
-        for outcome in await self._conversion.outcomes(await self._history.rows()):
-            if isinstance(outcome, DecodeError):
-                raise outcome
-        await self.replace_items(items)
+        try:
+            await self._compaction.check_readable()
+            await self.replace_items(items)
+        finally:
+            del items  # an error keeps this frame
         return True
 
     async def _get_compaction_snapshot(
@@ -260,25 +235,29 @@ class SQLAlchemySession:
         """Return the latest items for openai-agents' compaction; None if a subclass differs."""
         if self._overrides_operations:
             return None
-        return await take_snapshot(self, limit, prune_prefix)
+        return await self._compaction.snapshot(limit, prune_prefix)
 
-    # Hooks --------------------------------------------------------------------------------------
+    @property
+    def _compaction(self) -> Compaction:
+        return Compaction(self._history, self._items, self._encode_hook, self._decode_hook)
 
     async def _serialize_item(self, item: TResponseInputItem) -> str:
         """Return what the column holds for an item: str in a text column, bytes in a binary one."""
-        return cast("str", self._store.to_column(self._bound, item))
+        return cast("str", self._core.column_value(self._items.codec, item))
 
     async def _deserialize_item(self, item: str) -> TResponseInputItem:
         """Return the item of what the column holds: str in a text column, bytes in a binary one."""
-        return cast("TResponseInputItem", self._bound.decode(item))
+        return cast("TResponseInputItem", self._items.codec.decode(item))
 
     @property
-    def _hooked_encode(self) -> bool:
-        return getattr(self._serialize_item, "__func__", None) is not _SERIALIZE
+    def _encode_hook(self) -> Hook | None:
+        hook = self._serialize_item
+        return None if getattr(hook, "__func__", None) is _SERIALIZE else hook
 
     @property
-    def _hooked_decode(self) -> bool:
-        return getattr(self._deserialize_item, "__func__", None) is not _DESERIALIZE
+    def _decode_hook(self) -> Hook | None:
+        hook = self._deserialize_item
+        return None if getattr(hook, "__func__", None) is _DESERIALIZE else hook
 
     @property
     def _overrides_operations(self) -> bool:
@@ -287,65 +266,34 @@ class SQLAlchemySession:
             for name in ("get_items", "add_items", "pop_item", "clear_session")
         )
 
-    # What subclasses of openai-agents' class know -----------------------------------------------
-
-    @property
-    def _engine(self) -> AsyncEngine:
-        return self._store.engine
+    _engine = engine  # this and the following are known to subclasses of openai-agents' class
 
     @property
     def _metadata(self) -> MetaData:
-        return self._store.backend.tables.metadata
+        return self._core.runner.tables.metadata
 
     @property
     def _sessions(self) -> Table:
-        return self._store.backend.tables.sessions
+        return self._core.runner.tables.sessions
 
     @property
     def _messages(self) -> Table:
-        return self._store.backend.tables.messages
+        return self._core.runner.tables.messages
 
     @property
     def _session_factory(self) -> async_sessionmaker[AsyncSession]:
-        return async_sessionmaker(self._store.engine, expire_on_commit=False)
+        return make_session_factory(self._core.runner.engine)
 
     async def _ensure_tables(self) -> None:
-        await self._store.backend.prepare()
-
-    # Between items and rows ---------------------------------------------------------------------
+        await self._core.runner.statements()
 
     @property
-    def _bound(self) -> RowCodec:
-        if self._bound_codec is None:
-            self._bound_codec = self._store.bind(self.session_id)
-        return self._bound_codec
-
-    @property
-    def _conversion(self) -> Conversion:
-        return Conversion(
-            self._store,
-            self.session_id,
-            self._bound,
-            self._serialize_item if self._hooked_encode else None,
-            self._deserialize_item if self._hooked_decode else None,
-        )
-
-    async def _newest_readable(self) -> tuple[int | None, Item, Any]:
-        """Return the newest item that can be read, its row id, and what claiming it takes."""
-        wanted = 1
-        while True:
-            rows, moment = await self._history.tail(wanted)
-            for row in reversed(rows):
-                (outcome,) = await self._conversion.outcomes([row])
-                if not isinstance(outcome, DecodeError):
-                    return row[0], outcome, moment
-                if not self._store.leaves_out(outcome):
-                    raise outcome
-            if len(rows) < wanted:
-                return None, None, moment
-            wanted *= 2
+    def _items(self) -> SessionItems:
+        items = self._known_items
+        if items is None:
+            items = self._known_items = SessionItems(self._core, self._session_id)
+        return items
 
 
 _SERIALIZE = SQLAlchemySession._serialize_item
 _DESERIALIZE = SQLAlchemySession._deserialize_item
-SessionStore._new_session = SQLAlchemySession._of_store

@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import sqlite3
-from contextlib import suppress
 from typing import Any
 
-from sqlalchemy import URL, event, make_url
+from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import (
+    AsyncEngine,
+    AsyncSession,
+    async_sessionmaker,
+    create_async_engine,
+)
 
 from strongroom.errors import ConfigurationError, MissingDependencyError
-
-BUSY_TIMEOUT_MS = 5000
-
-_DRIVERS = {
-    "sqlite": ("sqlite+aiosqlite", None),
-    "postgresql": ("postgresql+asyncpg", "postgresql"),
-    "postgres": ("postgresql+asyncpg", "postgresql"),
-    "mysql": ("mysql+aiomysql", "mysql"),
-    "mariadb": ("mariadb+aiomysql", "mysql"),
-}
+from strongroom.sql.dialects import registry
 
 
 def make_engine(url: str | URL, engine_kwargs: dict[str, Any] | None = None) -> AsyncEngine:
@@ -38,59 +32,41 @@ def make_engine(url: str | URL, engine_kwargs: dict[str, Any] | None = None) -> 
             "The database URL cannot be parsed; one looks like sqlite+aiosqlite:///memory.db, and "
             "in a password / and @ are written %2F and %40."
         )
-    backend = parsed.drivername.partition("+")[0]
-    advice, extra = _DRIVERS.get(backend, ("", None))
-    try:
-        is_async = parsed.get_dialect().is_async
-    except NoSuchModuleError:
-        is_async = False
-    if not is_async:
-        use = f"use {advice}://…" if advice else f"known are {', '.join(sorted(_DRIVERS))}"
-        raise ConfigurationError(
-            f"The URL's driver {parsed.drivername!r} is not an async driver that strongroom "
-            f"knows: {use}."
-        )
+    database = registry.named(parsed.get_backend_name())
+    _check_driver(parsed)
     try:
         engine = create_async_engine(parsed, **(engine_kwargs or {}))
     except ModuleNotFoundError as error:
+        extra = database.extra if database is not None else None
         install = f'pip install "strongroom[{extra}]"' if extra else f"pip install {error.name}"
         raise MissingDependencyError(
             f"The driver of {parsed.drivername} is not installed: {install}"
         ) from error
-    if backend == "sqlite":
-        event.listen(engine.sync_engine, "connect", _configure_sqlite)
-        _spare_rollbacks(engine.sync_engine.dialect)
+    if database is not None and database.prepare_engine is not None:
+        database.prepare_engine(engine)
     return engine
 
 
-def _configure_sqlite(connection: Any, record: object) -> None:
-    """Set the busy timeout, and WAL unless another process is using the file just now.
-
-    SQLite does not wait for that; the file stays as it is until the next connection.
-    """
-    cursor = connection.cursor()
+def _check_driver(url: URL) -> None:
+    """Raise ConfigurationError, with the driver to use, for a URL whose driver is not async."""
     try:
-        cursor.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
-        with suppress(sqlite3.OperationalError):
-            cursor.execute("PRAGMA journal_mode = WAL")
-    finally:
-        cursor.close()
+        if url.get_dialect().is_async:
+            return
+    except NoSuchModuleError:
+        pass
+    name = url.get_backend_name()
+    database = registry.named(name)
+    if database is not None:
+        name = database.url_name(name)
+        use = f"use {name}+{database.drivers[0]}://…"
+    else:
+        known = sorted(name for database in registry.DATABASES for name in database.names)
+        use = f"known are {', '.join(known)}"
+    raise ConfigurationError(
+        f"The URL's driver {url.drivername!r} is not an async driver that strongroom knows: {use}."
+    )
 
 
-def _spare_rollbacks(dialect: Any) -> None:
-    """Let a rollback that has nothing to roll back do nothing.
-
-    SQLAlchemy ends every read with one, which is one of the read's five trips to the driver's
-    thread.
-    """
-    rollback = dialect.do_rollback
-
-    def do_rollback(connection: Any) -> None:
-        try:
-            idle = not connection.driver_connection.in_transaction
-        except (AttributeError, ValueError):  # there is none, or it is closed
-            idle = False
-        if not idle:
-            rollback(connection)
-
-    dialect.do_rollback = do_rollback
+def make_session_factory(engine: AsyncEngine) -> async_sessionmaker[AsyncSession]:
+    """Return a factory of ORM sessions, which subclasses of openai-agents' class may use."""
+    return async_sessionmaker(engine, expire_on_commit=False)

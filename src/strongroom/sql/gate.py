@@ -6,6 +6,7 @@ import asyncio
 import threading
 from collections import deque
 from collections.abc import Coroutine
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -22,7 +23,8 @@ class Gate:
         self._free = places
         self._waiters: deque[asyncio.Future[None]] = deque()
 
-    async def __aenter__(self) -> None:
+    async def enter(self) -> None:
+        """Wait for a place and take it."""
         with self._guard:
             if self._free:
                 self._free -= 1
@@ -38,13 +40,11 @@ class Gate:
                     self._waiters.remove(turn)
             if not waiting:
                 # Our turn had come already: it goes to the next one.
-                self._pass_on()
+                self.leave()
             raise
 
-    async def __aexit__(self, *exc_info: object) -> None:
-        self._pass_on()
-
-    def _pass_on(self) -> None:
+    def leave(self) -> None:
+        """Give the place to the next one who waits."""
         with self._guard:
             while self._waiters:
                 turn = self._waiters.popleft()
@@ -55,6 +55,24 @@ class Gate:
                     continue
                 return
             self._free += 1
+
+    async def __aenter__(self) -> None:
+        await self.enter()
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        self.leave()
+
+
+@dataclass(frozen=True)
+class EngineGates:
+    """The gates where operations on one engine wait for one another; None: the pool is enough.
+
+    ``settles``: an operation that has begun is run to its end, whoever is cancelled.
+    """
+
+    writers: Gate | None
+    readers: Gate | None
+    settles: bool
 
 
 def _wake(turn: asyncio.Future[None]) -> None:

@@ -3,82 +3,56 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Inspector, Table
+from sqlalchemy import Connection, Inspector, Table
 from sqlalchemy import inspect as sql_inspect
 from sqlalchemy.exc import NoSuchTableError
 
 from strongroom.errors import ConfigurationError
-from strongroom.sql.dialects.base.session import Database
-from strongroom.sql.dialects.mysql.session import MySQL
-from strongroom.sql.dialects.postgresql.session import PostgreSQL
-from strongroom.sql.dialects.sqlite.session import SQLite
-from strongroom.sql.schema import Tables, build_tables
+from strongroom.sql.dialects.base.database import Database, Statements
+from strongroom.sql.schema import TableNames, Tables, build_tables
 
 logger = logging.getLogger("strongroom")
 
-DATABASES: dict[str, type[Database]] = {
-    "sqlite": SQLite,
-    "postgresql": PostgreSQL,
-    "mysql": MySQL,
-    "mariadb": MySQL,
-}
 
-
-def database_of(engine: Engine) -> type[Database]:
-    """Return the statements for an engine; ConfigurationError if there are none."""
-    kind = DATABASES.get(engine.dialect.name)
-    if kind is None:
-        raise ConfigurationError(
-            f"strongroom works on {', '.join(DATABASES)}, not on {engine.dialect.name}."
-        )
-    return kind
-
-
-def create(engine: Engine, tables: Tables) -> None:
+def create_tables(conn: Connection, database: Database, tables: Tables) -> None:
     """Make the tables that are missing; never change one that exists."""
-    with engine.connect() as conn:
-        database_of(engine).make_tables(conn, tables)
+    database.tools.create_tables(conn, tables)
 
 
-def add_index(engine: Engine, tables: Tables) -> None:
+def add_index(conn: Connection, database: Database, tables: Tables) -> None:
     """Add the index on (session_id, id) to tables that were made without it."""
-    with engine.connect() as conn:
-        database_of(engine).add_index(conn, tables)
+    database.tools.add_index(conn, tables)
 
 
-def inspect(engine: Engine, tables: Tables) -> Database:
+def inspect(conn: Connection, database: Database, tables: Tables) -> Statements:
     """Check that the tables are there and fit, and return their statements.
 
     Raises ConfigurationError if a table is missing or has a column of the other type.
     """
-    kind = database_of(engine)
-    with engine.connect() as conn:
-        found = sql_inspect(conn)
-        columns = {
-            table.name: _columns(found, table)
-            for table in (tables.sessions, tables.messages, tables.heads)
-            if table is not None
-        }
-        _check_column_type(columns[tables.messages.name]["message_data"]["type"], tables)
-        indexed = kind.is_indexed(found, tables.messages)
-        database = kind(tables, engine.dialect, indexed=indexed)
-        database.look(conn, columns)
-    if not indexed:
+    found = sql_inspect(conn)
+    columns = {
+        table.name: _columns(found, table)
+        for table in (tables.sessions, tables.messages, tables.heads)
+        if table is not None
+    }
+    _check_column_type(columns[tables.messages.name]["message_data"]["type"], tables)
+    facts = database.tools.facts(found, tables, columns)
+    statements = database.statements(tables, conn.dialect, facts)
+    if not facts.indexed:
         logger.warning(
             "The table %s has no index on (session_id, id): reading the latest rows of a long "
             "session sorts all of it. `strongroom upgrade` adds the index.",
             tables.messages.fullname,
         )
-    return database
+    return statements
 
 
-def has_heads(database: Database, conn: Connection) -> bool:
+def has_heads(conn: Connection, database: Database, names: TableNames) -> bool:
     """Tell whether the heads of a ledger are there, whether the store knows of them or not."""
-    tables = database.tables
-    names = (tables.sessions.name, tables.messages.name, tables.column_type, tables.sessions.schema)
-    heads = build_tables(*names, ledger=True).heads
+    heads = build_tables(replace(names, ledger=True), database.types).heads
     return heads is not None and sql_inspect(conn).has_table(heads.name, schema=heads.schema)
 
 

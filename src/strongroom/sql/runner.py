@@ -1,310 +1,229 @@
-"""An engine and a pair of tables, ready for operations."""
+"""Runs operations on the tables of a store, with the gates and retries that they need.
+
+An operation is a method of the statements, or a function, that takes a connection first. It runs in
+a greenlet, is rolled back if it raises, and is run again while its failures are transient.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import os
 import random
-import threading
-import time
-from collections import OrderedDict
-from collections.abc import Callable, Hashable
-from dataclasses import dataclass, field
-from itertools import count
-from typing import TypeAlias, TypeVar
-from weakref import WeakKeyDictionary, WeakValueDictionary
+from collections.abc import Callable
+from typing import Any, Concatenate, NamedTuple, ParamSpec, TypeVar
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
-from sqlalchemy.pool import QueuePool, StaticPool
 from sqlalchemy.util import greenlet_spawn
 
 from strongroom.errors import ConfigurationError, ConflictError
-from strongroom.format.ledger import Head
-from strongroom.sql import inspection
-from strongroom.sql.dialects.base.ledger import Heads
-from strongroom.sql.dialects.base.session import Database
-from strongroom.sql.dialects.postgresql.ledger import PostgreSQLHeads
+from strongroom.sql import inspection, retry
+from strongroom.sql.dialects.base.database import Database, Statements
+from strongroom.sql.engine_state import state_of
 from strongroom.sql.gate import Gate, settle
-from strongroom.sql.schema import ColumnType, Tables, build_tables
+from strongroom.sql.schema import TableNames, Tables, build_tables
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
-RETRY_SECONDS = 60.0
-"""How long an operation goes on trying while other writers win."""
+
+class _Mode(NamedTuple):
+    """How an operation begins and ends; ``bare``: on a connection that nothing has been done to."""
+
+    writes: bool
+    single: bool
+    bare: bool = False
 
 
-_Key: TypeAlias = tuple[str, str, ColumnType, str | None, bool]
-
-_MOST_HEADS = 10_000
-"""How many sessions' heads an engine's stores remember; some 300 bytes each."""
-
-
-@dataclass
-class _Shared:
-    """What all stores on one engine have in common."""
-
-    writers: Gate | None
-    """Where writers of SQLite wait, whose file takes one at a time."""
-    readers: Gate | None
-    """Where readers of SQLite wait: the pool's own queue serves one event loop only."""
-    settles: bool
-    """Whether what has begun is run to its end, whoever is cancelled."""
-    databases: dict[_Key, Database] = field(default_factory=dict)
-    head_statements: dict[Database, Heads] = field(default_factory=dict)
-    heads: OrderedDict[tuple[_Key, bytes], Head] = field(default_factory=OrderedDict)
-    heads_guard: threading.Lock = field(default_factory=threading.Lock)
-    preparing: Gate = field(default_factory=Gate)
-    sessions: WeakValueDictionary[Hashable, Gate] = field(default_factory=WeakValueDictionary)
+_READ = _Mode(writes=False, single=True)
+_WRITE = _Mode(writes=True, single=True)
+_TRANSACTION = _Mode(writes=True, single=False)
+_TABLES = _Mode(writes=False, single=False, bare=True)
 
 
-_engines: WeakKeyDictionary[Engine, _Shared] = WeakKeyDictionary()
-_files: WeakValueDictionary[str, Gate] = WeakValueDictionary()
-
-
-class Backend:
-    """Runs operations on the tables of a store, with the locks and retries that they need.
+class Runner:
+    """Runs operations on one pair of tables of an engine.
 
     Building one costs microseconds. The tables are made, where asked for, and looked at before the
     first operation on an engine.
     """
 
     def __init__(
-        self,
-        engine: AsyncEngine,
-        *,
-        sessions_table: str,
-        messages_table: str,
-        column_type: ColumnType,
-        schema: str | None,
-        create_tables: bool,
-        transactions: bool,
-        ledger: bool = False,
+        self, engine: AsyncEngine, names: TableNames, *, create_tables: bool, transactions: bool
     ) -> None:
         if not isinstance(engine, AsyncEngine):
             raise ConfigurationError(
                 f"engine is an AsyncEngine (sqlalchemy.ext.asyncio.create_async_engine), not "
                 f"{type(engine).__name__}."
             )
-        if column_type not in {"text", "binary"}:
-            raise ConfigurationError(f'column_type is "text" or "binary", not {column_type!r}.')
+        if names.column_type not in {"text", "binary"}:
+            raise ConfigurationError(
+                f'column_type is "text" or "binary", not {names.column_type!r}.'
+            )
+        if names.messages in {names.sessions, f"{names.sessions}_heads"}:
+            raise ConfigurationError(
+                f"sessions_table and messages_table name two tables, and a ledger adds "
+                f"{names.sessions}_heads: {names.messages!r} cannot be the table of messages too."
+            )
         self.engine = engine
-        self.sync_engine = engine.sync_engine
-        self.create_tables = create_tables
-        self.transactions = transactions
-        self._key = (sessions_table, messages_table, column_type, schema, ledger)
-        shared = _engines.get(self.sync_engine)
-        if shared is None:
-            shared = _engines.setdefault(self.sync_engine, _share(self.sync_engine))
-        self._shared = shared
-        self._database = shared.databases.get(self._key)
-        self._kind = inspection.database_of(self.sync_engine)
+        self.names = names
+        self._engine = engine.sync_engine
+        self._create_tables = create_tables
+        self._always_transacts = transactions
+        self._state = state_of(self._engine)
+        self.database = self._state.database
+        self._transactions = self.database.transactions
+        self._statements = self._state.statements.get(names)
 
     @property
     def tables(self) -> Tables:
         """The tables and their MetaData."""
-        return build_tables(*self._key)
+        return build_tables(self.names, self.database.types)
 
-    async def prepare(self) -> Database:
+    # The tables -----------------------------------------------------------------------------------
+
+    async def statements(self) -> Statements:
         """Make the tables if asked to, look at them once, and return their statements."""
-        if self._database is None:
-            async with self._shared.preparing:
-                self._database = self._shared.databases.get(self._key)
-                if self._database is None:
-                    self._database = await self._run(self._prepare, self._shared.writers)
-                    self._shared.databases[self._key] = self._database
-        return self._database
+        return self._statements or await self._look_at_tables()
 
-    async def make_tables(self) -> None:
+    async def _look_at_tables(self) -> Statements:
+        async with self._state.preparing:
+            statements = self._state.statements.get(self.names)
+            if statements is None:
+                if self._create_tables:
+                    await self._on_tables(inspection.create_tables)
+                statements = await self._on_tables(inspection.inspect)
+                self._state.statements[self.names] = statements
+        self._statements = statements
+        return statements
+
+    async def create_tables(self) -> None:
         """Make the tables that are missing, now."""
-        async with self._shared.preparing:
-            await self._run(
-                lambda: inspection.create(self.sync_engine, self.tables), self._shared.writers
-            )
+        async with self._state.preparing:
+            await self._on_tables(inspection.create_tables)
 
     async def add_index(self) -> bool:
         """Add the index on (session_id, id) if it is missing; returns whether it was."""
-        database = await self.prepare()
-        if database.indexed:
+        if (await self.statements()).session.indexed:
             return False
-        async with self._shared.preparing:
-            await self._run(
-                lambda: inspection.add_index(self.sync_engine, self.tables), self._shared.writers
-            )
-            self._shared.databases.pop(self._key, None)
-            self._database = None
+        async with self._state.preparing:
+            await self._on_tables(inspection.add_index)
+            self._state.statements.pop(self.names, None)
+            self._statements = None
         return True
 
-    @property
-    def longest_id(self) -> int | None:
-        """How many bytes of UTF-8 a session id may have on this database."""
-        return self._kind.longest_id
+    async def has_heads(self) -> bool:
+        """Tell whether the heads of a ledger are there, whether the store knows of them or not."""
+        return await self.read(inspection.has_heads, self.database, self.names)
 
-    async def read(self, operation: Callable[[Database, Connection], T]) -> T:
-        """Run an operation of a single statement that changes nothing."""
-        database = self._database or await self.prepare()
-        return await self._run(
-            lambda: self._operate(database, operation, writes=False, single=True),
-            self._shared.readers,
-            again=True,
-        )
+    async def _on_tables(self, operation: Callable[[Connection, Database, Tables], T]) -> T:
+        arguments = (self.database, self.tables)
+        return await self._run(self._state.gates.writers, _TABLES, operation, arguments, {})
+
+    # Operations -----------------------------------------------------------------------------------
+
+    async def read(
+        self, operation: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Run a single statement that changes nothing.
+
+        It is tried once more when its connection turns out to be lost.
+        """
+        gate = self._state.gates.readers
+        try:
+            return await self._run(gate, _READ, operation, args, kwargs)
+        except DBAPIError as error:
+            if not error.connection_invalidated:
+                raise
+        return await self._run(gate, _READ, operation, args, kwargs)
 
     async def write(
-        self, operation: Callable[[Database, Connection], T], *, single: bool = True
+        self, operation: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> T:
-        """Run an operation and commit it; ``single``: one statement where the database can.
+        """Run a change that is a single statement where the database has one for it."""
+        gate = self._state.gates.writers
+        return await self._run(gate, _WRITE, operation, args, kwargs)
 
-        An operation that raises is rolled back.
-        """
-        database = self._database or await self.prepare()
-        tries = count()
+    async def transact(
+        self, operation: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """Run a change that takes several statements, in one transaction."""
+        gate = self._state.gates.writers
+        return await self._run(gate, _TRANSACTION, operation, args, kwargs)
 
-        def work() -> T:
-            late = next(tries) > 0
-            return self._operate(database, operation, writes=True, single=single, late=late)
+    def session_gate(self, session_id: str) -> Gate:
+        """Return the gate where this process's pops of one session wait for one another."""
+        key = (self.names, session_id)
+        gate = self._state.sessions.get(key)
+        return self._state.sessions.setdefault(key, Gate()) if gate is None else gate
 
-        return await self._run(work, self._shared.writers)
-
-    def _prepare(self) -> Database:
-        if self.create_tables:
-            inspection.create(self.sync_engine, self.tables)
-        return inspection.inspect(self.sync_engine, self.tables)
+    async def _run(
+        self,
+        gate: Gate | None,
+        mode: _Mode,
+        operation: Callable[..., T],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> T:
+        """Run an operation, again and again while its failures are transient."""
+        deadline: retry.Deadline | None = None
+        delay = 0.001
+        while True:
+            if gate is not None:
+                await gate.enter()
+            try:
+                late = deadline is not None
+                work = greenlet_spawn(self._operate, mode, operation, args, kwargs, late)
+                return await (settle(work) if self._state.gates.settles else work)
+            except DBAPIError as error:
+                if not self._transactions.is_transient(error):
+                    raise
+                deadline = deadline or retry.Deadline()
+                if deadline.is_over:
+                    raise ConflictError(
+                        f"Other writers kept the database busy for {retry.RETRY_SECONDS:.0f} "
+                        f"seconds; nothing was changed: try again."
+                    ) from error
+            finally:
+                if gate is not None:
+                    gate.leave()
+            await asyncio.sleep(delay * random.uniform(0.5, 1.5))  # noqa: S311 - only jitter
+            delay = min(delay * 2, 0.25)
 
     def _operate(
         self,
-        database: Database,
-        operation: Callable[[Database, Connection], T],
-        *,
-        writes: bool,
-        single: bool,
-        late: bool = False,
+        mode: _Mode,
+        operation: Callable[..., T],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        late: bool,
     ) -> T:
-        with self.sync_engine.connect() as conn:
-            if late:
-                database.push_in(conn)
-            ready = self._begin(database, conn, writes=writes, single=single)
-            result = operation(database, ready)
-            if writes:
-                ready.commit()
+        with self._engine.connect() as conn:
+            if mode.bare:
+                return operation(conn, *args, **kwargs)
+            if late and mode.writes:
+                self._transactions.acquire_write_lock(conn)
+            ready = self._begin(conn, mode)
+            result = operation(ready, *args, **kwargs)
+            if mode.writes:
+                try:
+                    ready.commit()
+                except BaseException:
+                    del result  # a popped item, perhaps: the traceback keeps this frame
+                    raise
             return result
 
-    def _begin(
-        self, database: Database, conn: Connection, *, writes: bool, single: bool
-    ) -> Connection:
+    def _begin(self, conn: Connection, mode: _Mode) -> Connection:
         """Prepare a connection that is alive, as far as can be told without asking the server."""
-        single = single and not self.transactions
+        transactions = self._transactions
+        single = mode.single and not self._always_transacts
         while True:
-            while database.is_stale(conn):
+            while transactions.is_stale(conn):
                 conn.invalidate()
             try:
-                return database.begin(conn, writes=writes, single=single)
+                return transactions.begin(conn, writes=mode.writes, single=single)
             except DBAPIError as error:
                 # Nothing has been asked for yet, and the pool drops all its old connections.
                 if not error.connection_invalidated or not conn.invalidated:
                     raise
             conn.rollback()
-
-    async def _run(self, work: Callable[[], T], gate: Gate | None, *, again: bool = False) -> T:
-        """Run work in a greenlet, again and again while its failures are transient.
-
-        Cancelling a statement closes its connection, and a database in memory goes with it: what
-        has begun on SQLite is therefore run to its end. ``again``: the work changes nothing, so it
-        is tried once more when its connection turns out to be lost.
-        """
-        deadline = time.monotonic() + RETRY_SECONDS
-        delay = 0.001
-        while True:
-            try:
-                if gate is None:
-                    return await self._spawn(work)
-                async with gate:
-                    return await self._spawn(work)
-            except DBAPIError as error:
-                lost = again and error.connection_invalidated
-                if not lost and not self._kind.is_transient(error):
-                    raise
-                again = again and not lost
-                if time.monotonic() > deadline:
-                    raise ConflictError(
-                        f"Other writers kept the database busy for {RETRY_SECONDS:.0f} seconds; "
-                        f"nothing was changed: try again."
-                    ) from error
-            await asyncio.sleep(delay * random.uniform(0.5, 1.5))  # noqa: S311 - only jitter
-            delay = min(delay * 2, 0.25)
-
-    async def _spawn(self, work: Callable[[], T]) -> T:
-        if self._shared.settles:
-            return await settle(greenlet_spawn(work))
-        return await greenlet_spawn(work)
-
-    def head_statements(self, database: Database) -> Heads:
-        """Return the statements for the heads of a ledger."""
-        statements = self._shared.head_statements.get(database)
-        if statements is None:
-            kind = PostgreSQLHeads if database.name == "postgresql" else Heads
-            statements = self._shared.head_statements[database] = kind(database)
-        return statements
-
-    def remembered_head(self, key: bytes) -> Head | None:
-        """Return the last head of a session that was stored or read here, if still known."""
-        return self._shared.heads.get((self._key, key))
-
-    def remember_head(self, key: bytes, head: Head) -> None:
-        """Remember a head; the session that was longest without a change is forgotten for it."""
-        heads = self._shared.heads
-        with self._shared.heads_guard:
-            heads[self._key, key] = head
-            heads.move_to_end((self._key, key))
-            if len(heads) > _MOST_HEADS:
-                heads.popitem(last=False)
-
-    def forget_head(self, key: bytes) -> None:
-        """Forget a head that turned out not to be the last."""
-        with self._shared.heads_guard:
-            self._shared.heads.pop((self._key, key), None)
-
-    def gate_of(self, session_id: str) -> Gate:
-        """Return the gate where this process's pops of one session wait for one another."""
-        return self._shared.sessions.setdefault((self._key, session_id), Gate())
-
-    def restarts(self) -> Restarts:
-        """Return the bounded tries of an operation that another writer may outrun."""
-        return Restarts()
-
-
-class Restarts:
-    """Counts on a clock how long an operation has been outrun by other writers."""
-
-    def __init__(self) -> None:
-        self._deadline = time.monotonic() + RETRY_SECONDS
-
-    def check(self) -> None:
-        """Raise ConflictError if it has been tried long enough."""
-        if time.monotonic() > self._deadline:
-            raise ConflictError(
-                f"Other writers kept changing the session for {RETRY_SECONDS:.0f} seconds; "
-                f"nothing was changed: try again."
-            )
-
-
-def _share(engine: Engine) -> _Shared:
-    """Decide who waits for whom on an engine."""
-    pool = engine.pool
-    if isinstance(pool, StaticPool):
-        gate = Gate()
-        return _Shared(writers=gate, readers=gate, settles=True)
-    if engine.dialect.name != "sqlite":
-        return _Shared(writers=None, readers=None, settles=False)
-    path = engine.url.database or ""
-    if not path or path.startswith("file:"):
-        writers = Gate()
-    else:
-        # SQLite locks files: two engines on one file wait for each other here, in order.
-        writers = _files.setdefault(os.path.realpath(path), Gate())
-    if not isinstance(pool, QueuePool) or pool._max_overflow < 0:
-        return _Shared(writers=writers, readers=None, settles=True)
-    # One connection is left to the writer.
-    places = pool.size() + pool._max_overflow - 1
-    readers = Gate(places) if places else writers
-    return _Shared(writers=writers, readers=readers, settles=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Literal, TypeAlias
 
@@ -12,24 +12,17 @@ from sqlalchemy import (
     Column,
     ForeignKey,
     Index,
-    Integer,
     LargeBinary,
     MetaData,
     String,
     Table,
     Text,
 )
-from sqlalchemy.dialects import mysql
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.expression import FunctionElement
 from sqlalchemy.types import TypeEngine
 
 ColumnType: TypeAlias = Literal["text", "binary"]
-
-SESSION_ID_BYTES = 1020
-"""The longest session id on MySQL, in bytes of UTF-8: what fits an index beside the row id."""
-
-_MYSQL = ("mysql", "mariadb")
 
 
 class CurrentTimestamp(FunctionElement[Any]):
@@ -43,10 +36,30 @@ def _current_timestamp(element: CurrentTimestamp, compiler: Any, **kwargs: Any) 
     return "CURRENT_TIMESTAMP"
 
 
-@compiles(CurrentTimestamp, "mysql")
-@compiles(CurrentTimestamp, "mariadb")
-def _current_timestamp_6(element: CurrentTimestamp, compiler: Any, **kwargs: Any) -> str:
-    return "CURRENT_TIMESTAMP(6)"
+@dataclass(frozen=True)
+class ColumnTypes:
+    """The column types of one database; a database that needs others names them in its folder."""
+
+    row_id: TypeEngine[Any] = field(default_factory=BigInteger)
+    session_id: TypeEngine[Any] = field(default_factory=String)
+    text: TypeEngine[Any] = field(default_factory=Text)
+    binary: TypeEngine[Any] = field(default_factory=LargeBinary)
+    time: TypeEngine[Any] = field(default_factory=lambda: TIMESTAMP(timezone=False))
+    head: TypeEngine[Any] = field(default_factory=lambda: LargeBinary(60))
+
+
+@dataclass(frozen=True)
+class TableNames:
+    """The names of a store's tables, and how they are laid out.
+
+    ``ledger`` adds the table of heads. ``schema`` is the database schema, None for the default one.
+    """
+
+    sessions: str
+    messages: str
+    column_type: ColumnType
+    schema: str | None
+    ledger: bool
 
 
 @dataclass(frozen=True)
@@ -59,68 +72,56 @@ class Tables:
     heads: Table | None
     column_type: ColumnType
 
+    @property
+    def index(self) -> Index:
+        """The index on (session_id, id)."""
+        (index,) = self.messages.indexes
+        return index
+
 
 @lru_cache(maxsize=64)
-def build_tables(
-    sessions_table: str,
-    messages_table: str,
-    column_type: ColumnType,
-    schema: str | None,
-    ledger: bool = False,
-) -> Tables:
+def build_tables(names: TableNames, types: ColumnTypes) -> Tables:
     """Return the tables of these names; the same object for the same names."""
     metadata = MetaData()
     sessions = Table(
-        sessions_table,
+        names.sessions,
         metadata,
-        Column("session_id", _session_id(), primary_key=True),
-        Column("created_at", _time(), server_default=CurrentTimestamp(), nullable=False),
-        Column("updated_at", _time(), server_default=CurrentTimestamp(), nullable=False),
-        schema=schema,
+        Column("session_id", types.session_id, primary_key=True),
+        Column("created_at", types.time, server_default=CurrentTimestamp(), nullable=False),
+        Column("updated_at", types.time, server_default=CurrentTimestamp(), nullable=False),
+        schema=names.schema,
     )
+    data = types.binary if names.column_type == "binary" else types.text
     messages = Table(
-        messages_table,
+        names.messages,
         metadata,
-        # SQLite counts 64 bits in INTEGER, and AUTOINCREMENT is for that name alone.
-        Column("id", BigInteger().with_variant(Integer(), "sqlite"), primary_key=True),
+        Column("id", types.row_id, primary_key=True),
         Column(
             "session_id",
-            _session_id(),
+            types.session_id,
             ForeignKey(sessions.c.session_id, ondelete="CASCADE"),
             nullable=False,
         ),
-        Column("message_data", _data(column_type), nullable=False),
-        Column("created_at", _time(), server_default=CurrentTimestamp(), nullable=False),
-        Index(f"idx_{messages_table}_session_id", "session_id", "id"),
-        schema=schema,
-        # A plain rowid is used again after its row was popped.
+        Column("message_data", data, nullable=False),
+        Column("created_at", types.time, server_default=CurrentTimestamp(), nullable=False),
+        Index(f"idx_{names.messages}_session_id", "session_id", "id"),
+        schema=names.schema,
+        # A plain rowid is used again after its row was popped; other databases ignore this.
         sqlite_autoincrement=True,
     )
-    heads = None
-    if ledger:
-        # No foreign key: a head outlives its session, or clearing would forget the history.
-        heads = Table(
-            f"{sessions_table}_heads",
-            metadata,
-            Column("session_id", _session_id(), primary_key=True),
-            Column(
-                "head", LargeBinary(60).with_variant(mysql.VARBINARY(60), *_MYSQL), nullable=False
-            ),
-            schema=schema,
-        )
-    return Tables(metadata, sessions, messages, heads, column_type)
+    heads = _heads(names, types, metadata) if names.ledger else None
+    return Tables(metadata, sessions, messages, heads, names.column_type)
 
 
-def _session_id() -> TypeEngine[Any]:
-    # Every collation of MySQL takes some different ids for one: bytes do not.
-    return String().with_variant(mysql.VARBINARY(SESSION_ID_BYTES), *_MYSQL)
+def _heads(names: TableNames, types: ColumnTypes, metadata: MetaData) -> Table:
+    """Return the table of heads.
 
-
-def _data(column_type: ColumnType) -> TypeEngine[Any]:
-    if column_type == "binary":
-        return LargeBinary().with_variant(mysql.LONGBLOB(), *_MYSQL)
-    return Text().with_variant(mysql.LONGTEXT(charset="utf8mb4", collation="utf8mb4_bin"), *_MYSQL)
-
-
-def _time() -> TypeEngine[Any]:
-    return TIMESTAMP(timezone=False).with_variant(mysql.DATETIME(fsp=6), *_MYSQL)
+    It has no foreign key: a head outlives its session, or clearing would forget the history.
+    """
+    return Table(
+        f"{names.sessions}_heads",
+        metadata,
+        Column("session_id", types.session_id, primary_key=True),
+        Column("head", types.head, nullable=False),
+        schema=names.schema,
+    )

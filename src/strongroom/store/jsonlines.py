@@ -65,6 +65,8 @@ def load_line(line: str | bytes) -> tuple[str, dt.datetime | None, Item] | str:
         created_at = _instant(created)
         if created_at is None:
             return "its created_at is no time in ISO 8601 with a time zone"
+        if not _is_in_utc(created_at):
+            return "its created_at is outside the years 1 to 9999 in UTC"
     text = line if isinstance(line, str) else str(line, "utf-8")
     if _MAYBE_TAGGED.search(text):
         try:
@@ -124,6 +126,15 @@ def _only_key(value: Any) -> str | None:
         if isinstance(key, str) and _TAG.fullmatch(key):
             return key
     return None
+
+
+def _is_in_utc(time: dt.datetime) -> bool:
+    """Tell whether UTC has a time: databases hold that, and no year before 1 or after 9999."""
+    try:
+        time.astimezone(dt.UTC)
+    except OverflowError:
+        return False
+    return True
 
 
 def _instant(text: object) -> dt.datetime | None:

@@ -34,31 +34,32 @@ PYTEST += ["-W", "ignore:Module already imported so cannot be rewritten"]
 
 def main() -> None:
     """Run pytest, print what was not reached, and fail if it is too much."""
+    config = read_config()
+    options = {"branch": True, "exclude_also": config.get("exclude-also")}
     with tempfile.TemporaryDirectory() as folder:
-        path = filter(None, (str(HERE), os.environ.get("PYTHONPATH")))
-        environ = os.environ | {"STRONGROOM_COVERAGE": folder, "PYTHONPATH": os.pathsep.join(path)}
+        environ = os.environ | {
+            "PYTHONPATH": os.pathsep.join(filter(None, (str(HERE), os.environ.get("PYTHONPATH")))),
+            "STRONGROOM_COVERAGE": json.dumps([folder, options]),
+        }
         command = [sys.executable, *PYTEST, *sys.argv[1:]]
         if status := subprocess.run(command, env=environ, check=False).returncode:
             raise SystemExit(status)
-        whole = put_together(Path(folder))
+        whole = put_together(Path(folder), options)
     slipcover.print_coverage(whole, missing_width=WIDTH, skip_covered=True)
     covered = whole["summary"]["percent_covered"]
-    minimum = read_config()["fail-under"]
+    minimum = config["fail-under"]
     print(f"\n{covered:.2f} % of lines and branches are covered; at least {minimum} % have to be.")
     if covered < minimum:
         raise SystemExit("Test what the table names, or exclude it and say why.")
 
 
-def put_together(folder: Path) -> Any:
+def put_together(folder: Path, options: dict[str, Any]) -> Any:
     """Return the parts that the processes wrote as one, with the files that none has imported."""
     spec = importlib.util.find_spec("strongroom")
     assert spec is not None
     assert spec.origin is not None
     package = Path(spec.origin).parent
-    excluded = read_config()["exclude-also"]
-    whole = slipcover.Slipcover(
-        branch=True, source=[str(package)], exclude_also=excluded
-    ).get_coverage()
+    whole = slipcover.Slipcover(source=[str(package)], **options).get_coverage()
     for part in folder.glob("*.json"):
         slipcover.merge_coverage(whole, json.loads(part.read_text()))
     files = {Path(name).resolve(): seen for name, seen in whole["files"].items()}

@@ -1,31 +1,30 @@
 """Measure which lines and branches of strongroom each Python process runs: see ``run.py``.
 
 Python imports this when it starts, where this folder is on the PYTHONPATH. A process leaves what it
-has measured in the folder that STRONGROOM_COVERAGE names.
+has measured in the folder that STRONGROOM_COVERAGE names, beside SlipCover's options.
 """
 
 from __future__ import annotations
 
+import json
 import os
+from typing import Any
 
 
-def _start(folder: str) -> None:
+def _start(folder: str, options: dict[str, Any]) -> None:
     import atexit
     import importlib.util
-    import json
     import multiprocessing.util
     import uuid
     from pathlib import Path
 
     import slipcover
-    from slipcover.config import read_config
 
     spec = importlib.util.find_spec("strongroom")
     assert spec is not None
     assert spec.origin is not None
     package = str(Path(spec.origin).parent)
-    excluded = read_config(Path(__file__).parents[3] / "pyproject.toml")["exclude-also"]
-    measured = slipcover.Slipcover(branch=True, exclude_also=excluded)
+    measured = slipcover.Slipcover(**options)
     slipcover.ImportManager(measured, slipcover.FileMatcher(sources=[package])).__enter__()
 
     def write() -> None:
@@ -43,4 +42,4 @@ def _start(folder: str) -> None:
 
 
 if "STRONGROOM_COVERAGE" in os.environ:
-    _start(os.environ["STRONGROOM_COVERAGE"])
+    _start(*json.loads(os.environ["STRONGROOM_COVERAGE"]))

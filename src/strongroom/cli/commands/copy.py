@@ -33,9 +33,10 @@ def copy(
 
     \b
     Examples:
-      strongroom copy --to-url postgresql+asyncpg://app@db/agents --codec orjson+aesgcm
-      strongroom copy --to-sessions-table s2 --to-messages-table m2 --to-column-type binary \
-        --codec orjson+aesgcm --key-file keys
+      strongroom copy --codec orjson+aesgcm --key-file keys \
+        --to-url postgresql+asyncpg://app@db/agents
+      strongroom copy --codec orjson+aesgcm --key-file keys \
+        --to-sessions-table s2 --to-messages-table m2 --to-column-type binary
     """
     target = _target_of(where, to)
     place = ("url", "schema", "sessions_table", "messages_table")
@@ -55,7 +56,9 @@ def _target_of(source: CodecOptions, to: TargetOptions) -> CodecOptions:
     given = {
         name.removeprefix("to_"): value for name, value in vars(to).items() if value is not None
     }
-    bare = replace(source, accept=None, ttl=None, ledger_key_file=None, witness=None)
+    bare = replace(
+        source, accept=None, ttl=None, ledger_key_file=None, witness=None, witness_id=None
+    )
     return replace(bare, **given)
 
 

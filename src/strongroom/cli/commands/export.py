@@ -23,7 +23,7 @@ from strongroom.cli.progress import progress
 def export(
     output: OutputOptions,
     session: Annotated[
-        str | None, typer.Argument(metavar="[SESSION]", help="Only this session.")
+        str | None, typer.Argument(metavar="SESSION", help="Only this session.")
     ] = None,
     file: Annotated[
         Path | None,
@@ -62,14 +62,14 @@ async def _export(
     where: CodecOptions, session: str | None, prefix: str | None, skip: bool, stream: TextIO
 ) -> int:
     from strongroom.maintenance.progress import Meter
+    from strongroom.store.store import core_of
 
     count = 0
-    async with open_store(where) as store:
-        store.on_error = "skip" if skip else "raise"
+    async with open_store(where, on_error="skip" if skip else "raise") as store:
         apart = is_file(stream)
         with progress("items", apart=apart) as draw:
             meter = await Meter.of_rows(
-                draw, "export", store, prefix, session_id=session, counts=apart
+                draw, "export", core_of(store), prefix, session_id=session, counts=apart
             )
             async for line in store.export_items(session, prefix=prefix):
                 stream.write(line.replace("\x7f", "\\u007f") + "\n")
@@ -83,7 +83,15 @@ async def _export(
 def _new_file(path: Path) -> Iterator[TextIO]:
     """Write a file that only its owner can read, under another name until it is complete."""
     scratch = path.with_name(f"{path.name}.part")
-    descriptor = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+    try:
+        # Exclusively: a link that somebody has put there would be written through.
+        descriptor = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        raise CommandError(
+            f"{scratch} exists already, and was not changed: another export writes it, or one was "
+            "killed. Remove it if no export runs, and run the command again.",
+            PROBLEMS,
+        ) from None
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
             os.fchmod(stream.fileno(), 0o600)

@@ -20,7 +20,7 @@ from strongroom.cli.progress import progress
 
 def import_(
     output: OutputOptions,
-    file: Annotated[str, typer.Argument(metavar="FILE", help="The file; - for standard input.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The file; - for standard input.")],
     append: Annotated[
         bool, typer.Option("--append", help="Add all lines to what the sessions hold.")
     ] = False,
@@ -37,14 +37,16 @@ def import_(
 
     \b
     Examples:
-      strongroom import all.jsonl --codec orjson+aesgcm --key-file keys --create-tables
-      strongroom export user-123 | strongroom import - --codec json --url sqlite+aiosqlite:///b.db
+      strongroom import all.jsonl --codec orjson+aesgcm --key-file keys
+      strongroom import all.jsonl --url sqlite+aiosqlite:///b.db \
+        --create-tables --codec json
+      strongroom export user-123 | strongroom import - --codec json --append
     """
     count = run_async(_import, where, file, append, create_tables)
     say(f"Imported {format_count(count, 'items')}.")
 
 
-async def _import(where: CodecOptions, file: str, append: bool, create: bool) -> int:
+async def _import(where: CodecOptions, file: Path, append: bool, create: bool) -> int:
     with _stream(file) as stream:
         async with open_store(where, writes=True, create=create) as store:
             with progress("bytes") as draw:
@@ -52,11 +54,11 @@ async def _import(where: CodecOptions, file: str, append: bool, create: bool) ->
 
 
 @contextlib.contextmanager
-def _stream(file: str) -> Iterator[TextIO]:
-    if file == "-":
+def _stream(file: Path) -> Iterator[TextIO]:
+    if file == Path("-"):
         yield sys.stdin
         return
-    with Path(file).open(encoding="utf-8", errors="surrogateescape", newline="\n") as stream:
+    with file.open(encoding="utf-8", errors="surrogateescape", newline="\n") as stream:
         yield stream
 
 

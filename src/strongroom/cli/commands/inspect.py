@@ -18,7 +18,7 @@ from strongroom.cli.options import ReportOptions, TableOptions
 def inspect(
     output: ReportOptions,
     session: Annotated[
-        str | None, typer.Argument(metavar="[SESSION]", help="The session's id.")
+        str | None, typer.Argument(metavar="SESSION", help="The session's id.")
     ] = None,
     stdin: Annotated[
         bool, typer.Option("--stdin", help="Read stored values instead, one a line.")
@@ -31,7 +31,8 @@ def inspect(
     \b
     Examples:
       strongroom inspect user-123
-      sqlite3 memory.db 'SELECT message_data FROM agent_messages' | strongroom inspect --stdin
+      sqlite3 memory.db 'SELECT message_data FROM agent_messages' |
+        strongroom inspect --stdin
     """
     if (session is None) != stdin:
         raise CommandError("Name a SESSION, or pass --stdin.", USAGE)
@@ -58,11 +59,13 @@ def inspect(
 
 
 async def _inspect(where: TableOptions, session: str) -> list[dict[str, Any]]:
+    from strongroom.store.store import core_of
     from strongroom.store.walk import walk
 
     async with open_store(where) as store:
-        store.check_session_id(session)
-        rows = [row async for batch in walk(store, session_id=session) for row in batch.rows]
+        core = core_of(store)
+        core.check_session_id(session)
+        rows = [row async for batch in walk(core, session_id=session) for row in batch.rows]
     if not rows:
         raise CommandError(f"There is no session {session!r}, or it has no rows.", PROBLEMS)
     return [

@@ -27,7 +27,7 @@ def keygen(
         bool, typer.Option("--stdout", help="Print a new key, and keep it nowhere.")
     ] = False,
     any_mode: Annotated[
-        bool, typer.Option("--any-mode", help="With --add: the file may be open to others.")
+        bool, typer.Option("--any-mode", help="With --add: take a file of any owner and mode.")
     ] = False,
 ) -> None:
     r"""Make a key: a new file that only you can read, or one key more in a file.

@@ -35,19 +35,20 @@ def recode(
 
     \b
     Examples:
-      strongroom recode --codec orjson+aesgcm --accept plaintext --key-file keys --dry-run
+      strongroom recode --dry-run --codec orjson+aesgcm --accept plaintext \
+        --key-file keys
       strongroom recode --codec orjson+aesgcm --accept plaintext --key-file keys
-      strongroom recode --codec json --accept aesgcm --key-file keys      # decrypts
+      strongroom recode --codec json --accept aesgcm --key-file keys  # decrypts
     """
     report = run_async(_recode, where, prefix, dry_run, rows_per_second)
     if output.json:
         print_json({"ok": report.ok} | as_dict(report))
     else:
         done = "would be rewritten" if dry_run else "rewritten"
-        passes = format_count(report.passes, "passes") if report.passes > 1 else "1 pass"
+        passes = f" in the last of {report.passes} passes" if report.passes > 1 else ""
         say(
             f"{format_count(report.recoded, 'rows')} {done}; "
-            f"{format_count(report.rows, 'rows')} seen in the last of {passes}."
+            f"{format_count(report.rows, 'rows')} seen{passes}."
         )
         if report.failed:
             say(

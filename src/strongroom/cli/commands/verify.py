@@ -12,7 +12,7 @@ from strongroom.cli.formatting import format_count
 from strongroom.cli.open_store import open_store, run_async
 from strongroom.cli.options import CodecOptions, Prefix, ReportOptions
 from strongroom.cli.progress import progress
-from strongroom.cli.reports import as_dict, outcome, print_failures
+from strongroom.cli.reports import as_dict, print_failures
 
 
 def verify(output: ReportOptions, prefix: Prefix = None, *, where: CodecOptions) -> None:
@@ -23,13 +23,15 @@ def verify(output: ReportOptions, prefix: Prefix = None, *, where: CodecOptions)
     \b
     Examples:
       strongroom verify --codec orjson+aesgcm --key-file keys
-      strongroom verify --codec orjson+aesgcm --accept plaintext --prefix user- --json
+      strongroom verify --codec orjson+aesgcm --key-file keys --json
     """
     report = run_async(_verify, where, prefix)
     if output.json:
         print_json({"ok": report.ok} | as_dict(report))
     else:
-        say(f"Read {format_count(report.rows, 'rows')}: {outcome(report.failed)}")
+        failed = format_count(report.failed, "rows")
+        verdict = f"{failed} failed." if report.failed else "each opens."
+        say(f"Read {format_count(report.rows, 'rows')}: {verdict}")
         print_failures(report)
     if not report.ok:
         raise typer.Exit(PROBLEMS)

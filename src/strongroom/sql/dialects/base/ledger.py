@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, TypeAlias
 
 from sqlalchemy import (
     ColumnElement,
@@ -12,7 +12,6 @@ from sqlalchemy import (
     bindparam,
     delete,
     exists,
-    func,
     insert,
     literal,
     literal_column,
@@ -24,10 +23,12 @@ from sqlalchemy import (
 
 from strongroom.format.ledger import LinkedRow
 from strongroom.protocols import Stored
-from strongroom.sql.dialects.base.session import Database, fetched
-from strongroom.sql.dialects.store_registry import Change, many_of
+from strongroom.sql.dialects.base.store import StoreStatements
+from strongroom.sql.rows import Change
+from strongroom.sql.statement import Statement, fetch
+from strongroom.sql.times import NO_TIME, to_micros
 
-History = tuple[bytes | None, list[LinkedRow]]
+HeadAndRows: TypeAlias = tuple[bytes | None, list[LinkedRow]]
 """The stored head of a session and some of its rows, oldest first."""
 
 
@@ -44,126 +45,129 @@ class Step(NamedTuple):
     times: Sequence[int] = ()
 
 
-class MovedOnError(Exception):
-    """A row is not what it was when it was read; the caller rolls back."""
+class RowsChangedError(Exception):
+    """A row is not as it was when it was read; the caller rolls back."""
 
 
 class RowVanishedError(Exception):
     """Somebody who knows no heads removed a row while it was being popped; that is committed."""
 
 
-class Heads:
+class LedgerStatements:
     """Runs its statements in one transaction; the swap of the head locks out other writers.
 
     Every change takes a step. It returns False, and has changed nothing, if the head is no longer
-    the step's ``old``; it raises MovedOnError if the head is, and the rows are not what was read
-    with it.
+    the step's ``old``; it raises RowsChangedError if the head is, and the rows are not as they were
+    read with it.
     """
 
-    ignore: ClassVar[dict[str, str]] = {"sqlite": "OR IGNORE", "mysql": "IGNORE"}
-    """What makes an INSERT pass over a row that is there already."""
+    ignore: ClassVar[str] = ""
+    """The word that makes an INSERT pass over a row that is there already."""
 
-    def __init__(self, database: Database) -> None:
-        self.database = database
-        tables = database.tables
-        assert tables.heads is not None  # noqa: S101 - a store without a ledger makes no Heads
+    def __init__(self, store: StoreStatements) -> None:
+        self.store = store
+        self.session = store.session
+        tables = self.session.tables
+        assert tables.heads is not None  # noqa: S101 - a store without a ledger has no such object
         self.heads: Table = tables.heads
-        heads, messages = self.heads, tables.messages
-        compile_ = database.compile
-        key = bindparam("key", type_=heads.c.session_id.type)
-        of_session = heads.c.session_id == key
-        has_rows = exists().where(messages.c.session_id == key)
-        self._swap = compile_(
+        self._compile_changes()
+        self._compile_reads()
+
+    def _compile_changes(self) -> None:
+        heads, messages = self.heads, self.session.tables.messages
+        compile_ = self.session.compile
+        has_rows = exists().where(messages.c.session_id == self.key_parameter)
+        new = bindparam("new", type_=heads.c.head.type)
+        self._advance = compile_(
             update(heads)
-            .where(of_session, heads.c.head == bindparam("old"))
+            .where(self.of_session, heads.c.head == bindparam("old"))
             .values(head=bindparam("new"))
         )
-        self._first = compile_(
-            insert(heads)
-            .inline()
-            .prefix_with(self.ignore.get(database.name, ""))
-            .from_select(
-                ["session_id", "head"],
-                select(key, bindparam("new", type_=heads.c.head.type)).where(~has_rows),
-            )
-        )
+        self._first = self._insert_head(select(self.key_parameter, new).where(~has_rows))
         self._insert = compile_(
             insert(messages)
             .inline()
             .values(
-                session_id=key,
+                session_id=self.key_parameter,
                 message_data=bindparam("value"),
                 created_at=bindparam("time"),
             )
         )
         later = messages.c.id > bindparam("row_id")
-        self._delete_behind = compile_(delete(messages).where(messages.c.session_id == key, later))
-        reserved = select(key, literal(b"", heads.c.head.type))
-        self._reserve = compile_(
-            insert(heads)
-            .inline()
-            .prefix_with(self.ignore.get(database.name, ""))
-            .from_select(["session_id", "head"], reserved)
+        self._delete_behind = compile_(
+            delete(messages).where(messages.c.session_id == self.key_parameter, later)
         )
-        self._lock = compile_(select(heads.c.head).where(of_session).with_for_update())
-        self._put = compile_(update(heads).where(of_session).values(head=bindparam("new")))
-        row = (messages.c.id, messages.c.message_data, self.micros(messages.c.created_at))
-        rows = select(*row).where(messages.c.session_id == key)
-        order: Any = messages.c.id if database.indexed else messages.c.id + 0
+        self._reserve = self._insert_head(
+            select(self.key_parameter, literal(b"", heads.c.head.type))
+        )
+        self._lock = compile_(select(heads.c.head).where(self.of_session).with_for_update())
+        self._put = compile_(update(heads).where(self.of_session).values(head=bindparam("new")))
+
+    def _compile_reads(self) -> None:
+        messages = self.session.tables.messages
+        columns = (messages.c.id, messages.c.message_data, self.micros(messages.c.created_at))
+        rows = select(*columns).where(messages.c.session_id == self.key_parameter)
+        order: Any = messages.c.id if self.session.indexed else messages.c.id + 0
         count: Any = bindparam("count")
-        self._all = compile_(self._beside_head(rows, of_session))
-        self._last = compile_(
-            self._beside_head(rows.order_by(order.desc()).limit(count), of_session)
-        )
-        self._after = compile_(
-            self._beside_head(rows.where(later).order_by(order).limit(count), of_session)
-        )
+        later = messages.c.id > bindparam("row_id")
+        self._all = self._beside_head(rows)
+        self._last = self._beside_head(rows.order_by(order.desc()).limit(count))
+        self._after = self._beside_head(rows.where(later).order_by(order).limit(count))
+
+    @property
+    def key_parameter(self) -> Any:
+        """The parameter of the session id."""
+        return bindparam("key", type_=self.heads.c.session_id.type)
+
+    @property
+    def of_session(self) -> ColumnElement[bool]:
+        """The condition that picks a session's head."""
+        condition: ColumnElement[bool] = self.heads.c.session_id == self.key_parameter
+        return condition
+
+    def _insert_head(self, picked: Any) -> Statement:
+        """Compile an insert of a head that passes over one that is there."""
+        added = insert(self.heads).inline().prefix_with(self.ignore)
+        return self.session.compile(added.from_select(["session_id", "head"], picked))
+
+    def _beside_head(self, rows: Any) -> Statement:
+        """Compile a statement that gives the rows by their ids, and the head without one."""
+        picked = rows.subquery("picked")
+        head = select(self.heads.c.head, *(null().label(column.name) for column in picked.c))
+        both = union_all(head.where(self.of_session), select(null().label("head"), *picked.c))
+        return self.session.compile(both.order_by(literal_column("2")))
 
     def micros(self, created_at: ColumnElement[Any]) -> ColumnElement[Any]:
         """Return a time for ``time_of``; drivers are faster with numbers than with times."""
-        if self.database.name != "mysql":
-            return created_at
-        return func.timestampdiff(
-            literal_column("MICROSECOND"), literal_column("'1970-01-01'"), created_at
-        )
+        return created_at
 
     def time_of(self, micros: Any) -> int:
-        """Return microseconds since 1970; what is no time is before all."""
-        if self.database.name == "mysql" and micros is not None:
-            return int(micros)
-        return self.database.to_micros(micros)
-
-    def _beside_head(self, rows: Any, of_session: Any) -> Any:
-        """Return a statement that gives the rows by their ids, and the head without one."""
-        picked = rows.subquery("picked")
-        head = select(self.heads.c.head, *(null().label(column.name) for column in picked.c))
-        return union_all(head.where(of_session), select(null().label("head"), *picked.c)).order_by(
-            literal_column("2")
-        )
+        """Return microseconds since 1970; a value that is no time is before all."""
+        return to_micros(micros)
 
     # Reading ------------------------------------------------------------------------------------
 
-    def all(self, conn: Connection, session_id: str) -> History:
+    def all(self, conn: Connection, session_id: str) -> HeadAndRows:
         """Return the head and all rows, as of one moment."""
-        return self._history(self.database.read(self._all, conn, key=self.database.key(session_id)))
+        return self._split(self.session.run_read(self._all, conn, key=self.session.key(session_id)))
 
-    def last(self, conn: Connection, session_id: str, count: int) -> History:
+    def last(self, conn: Connection, session_id: str, count: int) -> HeadAndRows:
         """Return the head and the latest rows, as of one moment."""
-        key = self.database.key(session_id)
-        return self._history(self.database.read(self._last, conn, key=key, count=count))
+        key = self.session.key(session_id)
+        return self._split(self.session.run_read(self._last, conn, key=key, count=count))
 
-    def after(self, conn: Connection, session_id: str, row_id: int, count: int) -> History:
+    def after(self, conn: Connection, session_id: str, row_id: int, count: int) -> HeadAndRows:
         """Return the head and the next rows behind a row id, as of one moment."""
-        key = self.database.key(session_id)
-        found = self.database.read(self._after, conn, key=key, row_id=row_id, count=count)
-        return self._history(found)
+        key = self.session.key(session_id)
+        found = self.session.run_read(self._after, conn, key=key, row_id=row_id, count=count)
+        return self._split(found)
 
-    def _history(self, result: Any) -> History:
+    def _split(self, result: Any) -> HeadAndRows:
         head = None
         rows: list[LinkedRow] = []
         # The rows of a batch share their time, so few times are converted.
-        before, time = None, self.time_of(None)
-        for stored_head, row_id, stored, created_at in fetched(result):
+        before, time = None, NO_TIME
+        for stored_head, row_id, stored, created_at in fetch(result):
             if row_id is None:
                 head = _as_stored(stored_head)
                 continue
@@ -174,12 +178,12 @@ class Heads:
 
     # Changing -----------------------------------------------------------------------------------
 
-    def swap(self, conn: Connection, step: Step) -> bool:
+    def advance(self, conn: Connection, step: Step) -> bool:
         """Put a head in the place of another, or of none while there are no rows either."""
-        key = self.database.key(step.session_id)
+        key = self.session.key(step.session_id)
         if step.old is None:
             return bool(self._first.run(conn, key=key, new=step.new).rowcount)
-        return bool(self._swap.run(conn, key=key, old=step.old, new=step.new).rowcount)
+        return bool(self._advance.run(conn, key=key, old=step.old, new=step.new).rowcount)
 
     def append(self, conn: Connection, step: Step) -> bool:
         """Add the step's rows."""
@@ -192,7 +196,7 @@ class Heads:
         """Put the step's rows in the place of all rows."""
         if not self._enter(conn, step):
             return False
-        self.database.delete_rows(conn, step.session_id)
+        self.session.delete_rows(conn, step.session_id)
         self._insert_rows(conn, step)
         return True
 
@@ -200,7 +204,7 @@ class Heads:
         """Put the step's rows in the place of all behind a row id."""
         if not self._enter(conn, step):
             return False
-        key = self.database.key(step.session_id)
+        key = self.session.key(step.session_id)
         self._delete_behind.run(conn, key=key, row_id=row_id)
         self._insert_rows(conn, step)
         return True
@@ -211,37 +215,37 @@ class Heads:
 
     def drop(self, conn: Connection, step: Step, row_id: int, changes: Sequence[Change]) -> bool:
         """Remove a row, and put those behind it in the form that they have without it."""
-        if not self.swap(conn, step):
+        if not self.advance(conn, step):
             return False
-        if not self.database.delete_row(conn, step.session_id, row_id):
-            raise MovedOnError
+        if not self.session.delete_row(conn, step.session_id, row_id):
+            raise RowsChangedError
         self.rewrite(conn, changes)
         return True
 
     def clear(self, conn: Connection, step: Step) -> bool:
         """Remove all rows and the session; its head stays."""
-        if not self.swap(conn, step):
+        if not self.advance(conn, step):
             return False
-        self.database.clear(conn, step.session_id)
+        self.session.clear(conn, step.session_id)
         return True
 
     def _enter(self, conn: Connection, step: Step) -> bool:
         """Swap the head and touch the session, for a step that may have rows."""
-        self.database.check_values(step.values)
-        if not self.swap(conn, step):
+        self.session.check_values(step.values)
+        if not self.advance(conn, step):
             return False
-        self.database.touch(conn, step.session_id)
+        self.session.touch(conn, step.session_id)
         return True
 
     def _insert_rows(self, conn: Connection, step: Step) -> None:
         if not step.values:
             return
-        key, moment = self.database.key(step.session_id), self.database.from_micros
+        key, moment = self.session.key(step.session_id), self.session.bind_micros
         moments = {time: moment(time) for time in set(step.times)}
         rows = [
             (key, value, moments[time]) for value, time in zip(step.values, step.times, strict=True)
         ]
-        self.database.insert_many(conn, self._insert, rows)
+        self.session.insert_many(conn, self._insert, rows)
 
     # Turning a ledger on, or on again ----------------------------------------------------------
 
@@ -250,28 +254,28 @@ class Heads:
 
         The session gets an empty head where it has none, which ``put`` replaces.
         """
-        key = self.database.key(session_id)
+        key = self.session.key(session_id)
         self._reserve.run(conn, key=key)
         head = _as_stored(self._lock.run(conn, key=key).scalar())
-        if not self.database.lock(conn, session_id):
-            self.database.touch(conn, session_id)
+        if not self.session.lock(conn, session_id):
+            self.session.touch(conn, session_id)
         return head or None
 
     def put(self, conn: Connection, session_id: str, new: bytes) -> None:
         """Store a head, under the lock that ``reserve`` took."""
-        self._put.run(conn, key=self.database.key(session_id), new=new)
+        self._put.run(conn, key=self.session.key(session_id), new=new)
 
     def rewrite(self, conn: Connection, changes: Sequence[Change]) -> None:
         """Put new values in the place of old ones."""
-        self.database.check_values([change.new for change in changes])
-        if changes and many_of(self.database).swap(conn, changes) != len(changes):
-            raise MovedOnError
+        self.session.check_values([change.new for change in changes])
+        if changes and self.store.compare_and_swap(conn, changes) != len(changes):
+            raise RowsChangedError
 
-    def sessions(self, conn: Connection, after: str | None, count: int) -> list[str]:
+    def headed_ids(self, conn: Connection, after: str | None, count: int) -> list[str]:
         """Return the next sessions that have a head, in the order of the column."""
         names = select(self.heads.c.session_id).order_by(self.heads.c.session_id).limit(count)
         if after is not None:
-            names = names.where(self.heads.c.session_id > self.database.key(after))
+            names = names.where(self.heads.c.session_id > self.session.key(after))
         found = conn.execute(names).scalars()
         return [name.decode() if isinstance(name, bytes) else name for name in found]
 

@@ -5,28 +5,23 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
-from typing import Any, cast
+from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, delete, func, insert, literal_column, select
 from sqlalchemy.dialects.mysql import insert as upsert
 
 from strongroom.protocols import Stored
-from strongroom.sql.dialects.base.session import Database
-from strongroom.sql.dialects.base.store import Change, Many, NewRow
-from strongroom.sql.dialects.mysql.session import MySQL
+from strongroom.sql.dialects.base.columns import StoreColumns
+from strongroom.sql.dialects.base.store import StoreStatements
+from strongroom.sql.rows import Change, NewRow, SessionTimes
 
 _ZONE: ColumnElement[Any] = literal_column("@@session.time_zone")
 _UTC: ColumnElement[Any] = literal_column("'+00:00'")
 _STATEMENT_ROWS = 100
 
 
-class ManyMySQL(Many):
+class MySQLColumns(StoreColumns):
     """The columns' times are in the connection's time zone, and CONVERT_TZ takes them to UTC."""
-
-    def __init__(self, database: Database) -> None:
-        super().__init__(database)
-        prepare = database.dialect.identifier_preparer
-        self._messages = prepare.format_table(database.tables.messages)
 
     def utc(self, time: ColumnElement[Any]) -> ColumnElement[Any]:
         """Return a time in UTC; where the server lacks the zone's rules, as it is."""
@@ -36,7 +31,17 @@ class ManyMySQL(Many):
         """Return a time without its zone."""
         return time.replace(tzinfo=None)
 
-    def swap(self, conn: Connection, changes: Sequence[Change]) -> int:
+
+class MySQLStore(StoreStatements):
+    """Rows are locked first and compared here; ``packet_size`` is the server's."""
+
+    def __init__(self, columns: StoreColumns, packet_size: int) -> None:
+        super().__init__(columns)
+        tables = self.session.tables
+        self._messages = self.session.dialect.identifier_preparer.format_table(tables.messages)
+        self._packet = packet_size
+
+    def compare_and_swap(self, conn: Connection, changes: Sequence[Change]) -> int:
         """Lock the rows that nobody else has, compare their bytes here, and replace them.
 
         Collations that end in _bin take trailing spaces for nothing, so the server does not
@@ -45,12 +50,12 @@ class ManyMySQL(Many):
         """
         swapped = 0
         for session_id, group in groupby(changes, key=lambda change: change.session_id):
-            for some in _statements(group, cast("MySQL", self.database)._packet // 4):
-                swapped += self._swap(conn, session_id, some)
+            for some in _statements(group, self._packet // 4):
+                swapped += self._swap_rows(conn, session_id, some)
         return swapped
 
-    def _swap(self, conn: Connection, session_id: str, changes: Sequence[Change]) -> int:
-        key = self.key(session_id)
+    def _swap_rows(self, conn: Connection, session_id: str, changes: Sequence[Change]) -> int:
+        key = self.columns.key(session_id)
         marks = ", ".join(["%s"] * len(changes))
         found = conn.exec_driver_sql(
             f"SELECT id, message_data FROM {self._messages} FORCE INDEX (PRIMARY) "  # noqa: S608
@@ -72,9 +77,9 @@ class ManyMySQL(Many):
 
     def delete_session(self, conn: Connection, session_id: str) -> bool:
         """Remove a session, its row locked first as every writer does."""
-        if not self.database.lock(conn, session_id):
+        if not self.session.lock(conn, session_id):
             return False
-        self.database.clear(conn, session_id)
+        self.session.clear(conn, session_id)
         return True
 
     def delete_stale(
@@ -83,16 +88,14 @@ class ManyMySQL(Many):
         """Remove stale sessions, each looked at again under its lock."""
         deleted = 0
         for session_id in session_ids:
-            stale = select(self.sessions.c.session_id).where(self.stale(session_id, before))
+            stale = select(self.sessions.c.session_id).where(self.columns.stale(session_id, before))
             if conn.execute(stale.with_for_update()).first() is not None:
-                of_session = self.messages.c.session_id == self.key(session_id)
+                of_session = self.messages.c.session_id == self.columns.key(session_id)
                 conn.execute(delete(self.messages).where(of_session))
                 deleted += self._delete_session_row(conn, session_id)
         return deleted
 
-    def add_sessions(
-        self, conn: Connection, rows: Sequence[tuple[str, dt.datetime | None, dt.datetime | None]]
-    ) -> None:
+    def add_sessions(self, conn: Connection, rows: Sequence[SessionTimes]) -> None:
         """Add or update sessions."""
         local = self._local(conn, [time for row in rows for time in row[1:]])
         add = upsert(self.sessions)
@@ -103,7 +106,7 @@ class ManyMySQL(Many):
             add,
             [
                 {
-                    "session_id": self.key(name),
+                    "session_id": self.columns.key(name),
                     "created_at": local[created],
                     "updated_at": local[updated],
                 }
@@ -118,7 +121,7 @@ class ManyMySQL(Many):
             insert(self.messages),
             [
                 {
-                    "session_id": self.key(name),
+                    "session_id": self.columns.key(name),
                     "message_data": value,
                     "created_at": local[created],
                 }

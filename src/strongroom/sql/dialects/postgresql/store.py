@@ -8,43 +8,13 @@ from typing import Any
 
 from sqlalchemy import TIMESTAMP, ColumnElement, Connection, and_, bindparam, cast, collate, delete
 
-from strongroom.sql.dialects.base.session import Database
-from strongroom.sql.dialects.base.store import FIRST_ID, Change, Many, NewRow
+from strongroom.sql.dialects.base.columns import StoreColumns
+from strongroom.sql.dialects.base.store import StoreStatements
+from strongroom.sql.rows import FIRST_ID, Change, NewRow, SessionTimes
 
 
-class ManyPostgreSQL(Many):
+class PostgreSQLColumns(StoreColumns):
     """The columns' times are in the connection's time zone; a cast takes them to UTC."""
-
-    def __init__(self, database: Database) -> None:
-        super().__init__(database)
-        prepare = database.dialect.identifier_preparer
-        sessions = prepare.format_table(database.tables.sessions)
-        messages = prepare.format_table(database.tables.messages)
-        data = "text" if self.is_text else "bytea"
-        # A clear deletes a session's rows one after the other. Waiting for one of them while
-        # others are ours would be a deadlock.
-        self._swap = (
-            f"WITH free AS (SELECT m.session_id, m.id, c.new FROM {messages} AS m "  # noqa: S608
-            f"JOIN unnest($1::text[], $2::bigint[], $3::{data}[], $4::{data}[]) "
-            f"AS c (session_id, id, old, new) ON m.session_id = c.session_id AND m.id = c.id "
-            f"WHERE m.message_data = c.old FOR NO KEY UPDATE OF m SKIP LOCKED) "
-            f"UPDATE {messages} AS m SET message_data = free.new FROM free "
-            f"WHERE m.session_id = free.session_id AND m.id = free.id"
-        )
-        time = "COALESCE({}, CURRENT_TIMESTAMP)::timestamp"
-        self._add_sessions = (
-            f"INSERT INTO {sessions} AS s (session_id, created_at, updated_at) "  # noqa: S608
-            f"SELECT n.name, {time.format('n.created')}, {time.format('n.updated')} "
-            f"FROM unnest($1::text[], $2::timestamptz[], $3::timestamptz[]) "
-            f"AS n (name, created, updated) ON CONFLICT (session_id) DO UPDATE "
-            f"SET updated_at = GREATEST(s.updated_at, excluded.updated_at)"
-        )
-        self._add_rows = (
-            f"INSERT INTO {messages} (session_id, message_data, created_at) "  # noqa: S608
-            f"SELECT n.name, n.value, {time.format('n.created')} "
-            f"FROM unnest($1::text[], $2::{data}[], $3::timestamptz[]) "
-            f"WITH ORDINALITY AS n (name, value, created, position) ORDER BY n.position"
-        )
 
     def utc(self, time: ColumnElement[Any]) -> ColumnElement[Any]:
         """Return a time with its zone."""
@@ -71,10 +41,45 @@ class ManyPostgreSQL(Many):
         """Return a place before all rows: the column's collation may sort prefixes apart."""
         return "", FIRST_ID
 
-    def swap(self, conn: Connection, changes: Sequence[Change]) -> int:
+
+class PostgreSQLStore(StoreStatements):
+    """Whole batches go as arrays."""
+
+    def __init__(self, columns: StoreColumns) -> None:
+        super().__init__(columns)
+        prepare = columns.session.dialect.identifier_preparer
+        sessions = prepare.format_table(columns.session.tables.sessions)
+        messages = prepare.format_table(columns.session.tables.messages)
+        data = "text" if columns.is_text else "bytea"
+        # A clear deletes a session's rows one after the other. Waiting for one of them while
+        # others are ours would be a deadlock.
+        self._compare_and_swap = (
+            f"WITH free AS (SELECT m.session_id, m.id, c.new FROM {messages} AS m "  # noqa: S608
+            f"JOIN unnest($1::text[], $2::bigint[], $3::{data}[], $4::{data}[]) "
+            f"AS c (session_id, id, old, new) ON m.session_id = c.session_id AND m.id = c.id "
+            f"WHERE m.message_data = c.old FOR NO KEY UPDATE OF m SKIP LOCKED) "
+            f"UPDATE {messages} AS m SET message_data = free.new FROM free "
+            f"WHERE m.session_id = free.session_id AND m.id = free.id"
+        )
+        time = "COALESCE({}, CURRENT_TIMESTAMP)::timestamp"
+        self._add_sessions = (
+            f"INSERT INTO {sessions} AS s (session_id, created_at, updated_at) "  # noqa: S608
+            f"SELECT n.name, {time.format('n.created')}, {time.format('n.updated')} "
+            f"FROM unnest($1::text[], $2::timestamptz[], $3::timestamptz[]) "
+            f"AS n (name, created, updated) ON CONFLICT (session_id) DO UPDATE "
+            f"SET updated_at = GREATEST(s.updated_at, excluded.updated_at)"
+        )
+        self._add_rows = (
+            f"INSERT INTO {messages} (session_id, message_data, created_at) "  # noqa: S608
+            f"SELECT n.name, n.value, {time.format('n.created')} "
+            f"FROM unnest($1::text[], $2::{data}[], $3::timestamptz[]) "
+            f"WITH ORDINALITY AS n (name, value, created, position) ORDER BY n.position"
+        )
+
+    def compare_and_swap(self, conn: Connection, changes: Sequence[Change]) -> int:
         """Replace values by one statement that skips locked rows."""
         columns = tuple(map(list, zip(*changes, strict=True)))
-        return conn.exec_driver_sql(self._swap, columns).rowcount
+        return conn.exec_driver_sql(self._compare_and_swap, columns).rowcount
 
     def delete_session(self, conn: Connection, session_id: str) -> bool:
         """Remove a session; the foreign key takes the rows along."""
@@ -87,13 +92,11 @@ class ManyPostgreSQL(Many):
         sessions = self.sessions.c
         stale = delete(self.sessions).where(
             sessions.session_id.in_(session_ids),
-            self.utc(sessions.updated_at) < self.bind_time(before),
+            self.columns.utc(sessions.updated_at) < self.columns.bind_time(before),
         )
         return conn.execute(stale).rowcount
 
-    def add_sessions(
-        self, conn: Connection, rows: Sequence[tuple[str, dt.datetime | None, dt.datetime | None]]
-    ) -> None:
+    def add_sessions(self, conn: Connection, rows: Sequence[SessionTimes]) -> None:
         """Add or update sessions."""
         conn.exec_driver_sql(self._add_sessions, tuple(map(list, zip(*rows, strict=True))))
 

@@ -8,10 +8,10 @@ if TYPE_CHECKING:
     from agents.memory import SessionSettings
 
     from strongroom.codec.codec import Codec
+    from strongroom.core.unreadable import OnError
     from strongroom.keys.keyring import Keyring
     from strongroom.ledger.ledger import Ledger
     from strongroom.sql.schema import ColumnType
-    from strongroom.store.store import OnError
 
 
 class StoreOptions(TypedDict, total=False):

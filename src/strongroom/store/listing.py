@@ -1,0 +1,58 @@
+"""Lists the sessions of a store."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+
+from strongroom.core.core import Core
+from strongroom.sql.prefixes import check_prefix
+
+
+@dataclass(frozen=True, kw_only=True)
+class SessionInfo:
+    """A session and how many rows it has; the times are aware, in UTC.
+
+    A time that is no time in the table is None.
+    """
+
+    session_id: str
+    created_at: dt.datetime | None
+    updated_at: dt.datetime | None
+    items: int
+
+
+async def list_sessions(
+    core: Core,
+    prefix: str | None,
+    updated_before: dt.datetime | None,
+    updated_after: dt.datetime | None,
+    after: str | None,
+    limit: int,
+) -> list[SessionInfo]:
+    """Return a page of sessions, by the bytes of their ids."""
+    check_prefix(prefix)
+    if limit < 0:
+        raise ValueError(f"limit is 0 or more, not {limit}.")
+    before = None if updated_before is None else in_utc("updated_before", updated_before)
+    since = None if updated_after is None else in_utc("updated_after", updated_after)
+    listing = (await core.runner.statements()).store.listing
+    rows = await core.runner.read(
+        listing.page,
+        after=after,
+        prefix=prefix,
+        updated_before=before,
+        updated_after=since,
+        limit=limit,
+    )
+    return [SessionInfo(**row._asdict()) for row in rows]
+
+
+def in_utc(name: str, time: dt.datetime) -> dt.datetime:
+    """Return an aware time in UTC; ValueError for a naive one, whose zone nobody knows."""
+    if time.utcoffset() is None:
+        raise ValueError(
+            f"{name} is a datetime with a time zone, such as "
+            f"datetime.now(timezone.utc) - timedelta(days=30)."
+        )
+    return time.astimezone(dt.UTC)

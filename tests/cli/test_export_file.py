@@ -1,0 +1,76 @@
+"""The file of ``export -o`` is new, complete and for its owner only, or it is not there."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+import pytest
+from commandline import SEALED
+
+
+def a_file(part: Path, other: Path) -> None:
+    part.write_text("other")
+
+
+def a_symbolic_link(part: Path, other: Path) -> None:
+    part.symlink_to(other)
+
+
+def a_link_to_nothing(part: Path, other: Path) -> None:
+    other.unlink()
+    part.symlink_to(other)
+
+
+def a_hard_link(part: Path, other: Path) -> None:
+    os.link(other, part)
+
+
+def a_named_pipe(part: Path, other: Path) -> None:
+    os.mkfifo(part)
+
+
+@pytest.mark.parametrize(
+    "put", [a_file, a_symbolic_link, a_link_to_nothing, a_hard_link, a_named_pipe]
+)
+def test_a_leftover_is_neither_followed_nor_changed(filled, put):
+    part, other = filled.folder / "all.jsonl.part", filled.folder / "other"
+    other.write_text("other")
+    put(part, other)
+    before = part.lstat()
+    refused = filled("export", *SEALED, "-o", "all.jsonl", code=1)
+    assert "all.jsonl.part exists already" in refused.stderr
+    assert "Remove it" in refused.stderr
+    assert part.lstat() == before
+    assert not other.exists() or other.read_text() == "other"
+    assert not (filled.folder / "all.jsonl").exists()
+    part.unlink()
+    filled("export", *SEALED, "-o", "all.jsonl")
+    assert not part.exists()
+
+
+def test_the_file_is_for_its_owner_only_from_the_start(filled, monkeypatch):
+    opened = []
+    real = os.open
+
+    def noting(path, flags, mode=0o777, **options):
+        descriptor = real(path, flags, mode, **options)
+        if str(path).endswith(".part"):
+            opened.append(stat.S_IMODE(os.fstat(descriptor).st_mode))
+        return descriptor
+
+    monkeypatch.setattr(os, "open", noting)
+    before = os.umask(0)
+    try:
+        filled("export", *SEALED, "-o", "all.jsonl")
+    finally:
+        os.umask(before)
+    assert opened == [0o600]
+    assert stat.S_IMODE((filled.folder / "all.jsonl").stat().st_mode) == 0o600
+
+
+def test_an_export_that_fails_leaves_nothing_behind(filled):
+    filled.add("plain", [{"n": 1}], codec="json", keys=None)
+    filled("export", *SEALED, "-o", "all.jsonl", code=1)
+    assert {path.name for path in filled.folder.glob("all*")} == set()

@@ -1,0 +1,79 @@
+"""Findings that are known and not mended yet.
+
+Each has a case in the corpus that shows it. As soon as a case shows nothing any more, the test of
+the corpus fails: remove the entry here, and the line with its name from the case, which stays.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from fuzzing.findings import BULK, COMMAND, FOREIGN, MEMORY, STOPPED, TIME, WRONG, Finding
+
+
+@dataclass(frozen=True)
+class Expected:
+    """A known finding: of which kinds and forms, and a pattern of its details."""
+
+    name: str
+    kinds: tuple[str, ...]
+    forms: tuple[str, ...]
+    pattern: str
+
+    def covers(self, form: str, finding: Finding) -> bool:
+        """Tell whether a finding is this one."""
+        where = form in self.forms and finding.kind in self.kinds
+        return where and re.search(self.pattern, finding.detail, re.DOTALL) is not None
+
+
+EXPECTED = (
+    Expected(
+        "an item that is nested too deeply ends an export",
+        (BULK,),
+        ("sessions",),
+        "^export_items: items expected, .*nested too deeply",
+    ),
+    Expected(
+        "a command on a folder in place of a database prints the traceback of a thread",
+        (COMMAND,),
+        ("commands",),
+        "^a thread of .* failed: Event loop is closed$",
+    ),
+    Expected("containers are not bounded by max_size", (MEMORY, TIME), ("rows",), ""),
+    Expected(
+        "an empty value stops work on the whole store",
+        (STOPPED, FOREIGN),
+        ("sessions",),
+        "cannot convert 'NoneType' object to bytes",
+    ),
+    Expected(
+        "a time that is not UTF-8 stops work on the whole store",
+        (STOPPED, FOREIGN),
+        ("sessions",),
+        "Could not decode to UTF-8",
+    ),
+    Expected(
+        "an export leaves out a linked session without its row",
+        (WRONG,),
+        ("ledgers",),
+        "export_items came to 0 lines",
+    ),
+    Expected(
+        "verify accepts a session that was deleted with its head and its row",
+        (BULK,),
+        ("ledgers",),
+        "^verify accepts what get_items does not$",
+    ),
+    Expected(
+        "a head whose numbers are the largest is an error of struct",
+        (FOREIGN,),
+        ("ledgers",),
+        "int too large to convert",
+    ),
+)
+
+
+def entry_of(form: str, finding: Finding) -> Expected | None:
+    """Return the entry that covers a finding, None for a new one."""
+    return next((entry for entry in EXPECTED if entry.covers(form, finding)), None)
