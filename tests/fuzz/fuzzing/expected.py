@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from fuzzing.findings import BULK, COMMAND, FOREIGN, MEMORY, STOPPED, TIME, WRONG, Finding
+from fuzzing.findings import BULK, COMMAND, FOREIGN, STOPPED, WRONG, Finding
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,6 @@ EXPECTED = (
         ("commands",),
         "^a thread of .* failed: Event loop is closed$",
     ),
-    Expected("containers are not bounded by max_size", (MEMORY, TIME), ("rows",), ""),
     Expected(
         "an empty value stops work on the whole store",
         (STOPPED, FOREIGN),
