@@ -64,12 +64,6 @@ EXPECTED = (
         ("ledgers",),
         "^verify accepts what get_items does not$",
     ),
-    Expected(
-        "a head whose numbers are the largest is an error of struct",
-        (FOREIGN,),
-        ("ledgers",),
-        "int too large to convert",
-    ),
 )
 
 
