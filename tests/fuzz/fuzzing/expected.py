@@ -29,12 +29,6 @@ class Expected:
 
 EXPECTED = (
     Expected(
-        "an item that is nested too deeply ends an export",
-        (BULK,),
-        ("sessions",),
-        "^export_items: items expected, .*nested too deeply",
-    ),
-    Expected(
         "a command on a folder in place of a database prints the traceback of a thread",
         (COMMAND,),
         ("commands",),
