@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from fuzzing.findings import BULK, FOREIGN, MEMORY, STOPPED, TIME, WRONG, Finding
+from fuzzing.findings import BULK, COMMAND, FOREIGN, MEMORY, STOPPED, TIME, WRONG, Finding
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,12 @@ EXPECTED = (
         (BULK,),
         ("sessions",),
         "^export_items: items expected, .*nested too deeply",
+    ),
+    Expected(
+        "a command on a folder in place of a database prints the traceback of a thread",
+        (COMMAND,),
+        ("commands",),
+        "^a thread of .* failed: Event loop is closed$",
     ),
     Expected("containers are not bounded by max_size", (MEMORY, TIME), ("rows",), ""),
     Expected(
