@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from fuzzing.findings import BULK, COMMAND, FOREIGN, MEMORY, STOPPED, TIME, WRONG, Finding
+from fuzzing.findings import BULK, COMMAND, FOREIGN, STOPPED, WRONG, Finding
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,6 @@ EXPECTED = (
         ("commands",),
         "^a thread of .* failed: Event loop is closed$",
     ),
-    Expected("containers are not bounded by max_size", (MEMORY, TIME), ("rows",), ""),
     Expected(
         "an empty value stops work on the whole store",
         (STOPPED, FOREIGN),
@@ -70,12 +69,6 @@ EXPECTED = (
         (BULK,),
         ("ledgers",),
         "^verify accepts what get_items does not$",
-    ),
-    Expected(
-        "a head whose numbers are the largest is an error of struct",
-        (FOREIGN,),
-        ("ledgers",),
-        "int too large to convert",
     ),
 )
 
