@@ -47,6 +47,7 @@ _VALUES = (
     "waYB",
     b"\xc1\xa6\x01",
 )
+_CHECKS = sorted(session_checks.CHECKS)
 
 
 class Sessions:
@@ -62,10 +63,11 @@ class Sessions:
     def generate(self, rng: Random) -> Case:
         """Return a history with one bad row, or two, and what is done with it."""
         spec, column = rng.choice(SPECS), rng.choice(("text", "binary"))
-        rows: list[Any] = list(range(rng.randrange(2, 6)))
+        many = rng.random() < 0.01  # a batch that is decoded in parts
+        rows: list[Any] = list(range(rng.randrange(100, 300) if many else rng.randrange(2, 6)))
         bad = {place: self._bad(rng, spec, column) for place in _places(rng, rows)}
         rows = [bad[row][0] if row in bad else row for row in rows]
-        # What one of them holds in the clear may be shown.
+        # An error may show a row that was stored in the clear.
         hidden = all(secrets for _, secrets in bad.values())
         secrets = [NEIGHBOUR, *([documents.SECRET] if hidden else [])]
         case = {
@@ -74,7 +76,7 @@ class Sessions:
             "on_error": rng.choice((None, "raise", "raise", "skip")),
             "rows": rows,
             "secrets": secrets if "+" in spec else [],
-            "do": rng.sample(sorted(session_checks.CHECKS), 4),
+            "do": ["get_items", "limited", "export"] if many else rng.sample(_CHECKS, 4),
         }
         if rng.random() < 0.03:
             case["times"] = {str(rng.randrange(len(rows))): rng.choice(_TIMES)}
@@ -109,7 +111,10 @@ class Sessions:
                 ],
                 "updated_at": case.get("updated_at", TIME),
             },
-            {"id": OTHER, "rows": [(n, good(spec, column, OTHER, n), TIME) for n in (101, 102)]},
+            {
+                "id": OTHER,
+                "rows": [(n, good(spec, column, OTHER, n), TIME) for n in (1_001, 1_002)],
+            },
         ]
         trial = session_trial.Trial(store, case, values, codec)
         self._shelf.run(trial.prepare(sessions))
