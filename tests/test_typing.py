@@ -13,6 +13,9 @@ import pytest
 
 import strongroom
 
+# mypy takes a minute for what it has not seen before, and what it has seen lies in one place.
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("mypy")]
+
 HERE = Path(__file__).parent / "typing"
 SITE_PACKAGES = Path(sysconfig.get_path("purelib"))
 OPENAI_AGENTS = {"agents", "openai"}
