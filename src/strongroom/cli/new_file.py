@@ -25,8 +25,8 @@ def new_file(path: Path) -> Iterator[TextIO]:
         descriptor = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
         raise CommandError(
-            f"{unfinished} exists already, and was not changed: another export writes it, or one "
-            "was killed. Remove it if no export runs, and run the command again.",
+            f"{unfinished} exists already, and was not changed: another command is writing it, or "
+            "one was killed. Remove it if none is running, and run the command again.",
             PROBLEMS,
         ) from None
     try:

@@ -1,4 +1,4 @@
-"""The file of ``export -o`` is new, complete and for its owner only, or it is not there."""
+"""A file of `export -o` or `keygen` is new, complete and for its owner only, or not there."""
 
 from __future__ import annotations
 
@@ -110,3 +110,15 @@ def test_a_link_to_nothing_is_not_written_through(filled):
     assert "exists already" in filled("export", *SEALED, "-o", "all.jsonl", code=1).stderr
     assert not (filled.folder / "elsewhere").exists()
     assert (filled.folder / "all.jsonl").is_symlink()
+
+
+def test_a_key_file_is_whole_or_not_there(filled, monkeypatch):
+    def fsync(descriptor):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", fsync)
+        assert "no room left" in filled("keygen", "new", code=4).stderr
+    assert list(filled.folder.glob("new*")) == []
+    filled("keygen", "new")
+    assert stat.S_IMODE((filled.folder / "new").stat().st_mode) == 0o600
