@@ -35,6 +35,12 @@ EXPECTED = (
         "^export_items: items expected, .*nested too deeply",
     ),
     Expected(
+        "two tables of one name are an error of SQLAlchemy",
+        (COMMAND,),
+        ("commands",),
+        "ended with 70: .*InvalidRequestError",
+    ),
+    Expected(
         "a command on a folder in place of a database prints the traceback of a thread",
         (COMMAND,),
         ("commands",),

@@ -12,7 +12,7 @@ from fuzzing.sealing import COMPRESSORS, KEYS, SERIALIZERS, SUITES
 from strongroom import Codec
 
 NEIGHBOUR = "the-neighbour-said-8-12-40"
-"""What the good rows say, and no error may show."""
+"""A text in every good row; no error may show it."""
 
 
 @lru_cache(maxsize=16)

@@ -67,7 +67,7 @@ class Sessions:
         rows: list[Any] = list(range(rng.randrange(100, 300) if many else rng.randrange(2, 6)))
         bad = {place: self._bad(rng, spec, column) for place in _places(rng, rows)}
         rows = [bad[row][0] if row in bad else row for row in rows]
-        # What one of them holds in the clear may be shown.
+        # An error may show a row that was stored in the clear.
         hidden = all(secrets for _, secrets in bad.values())
         secrets = [NEIGHBOUR, *([documents.SECRET] if hidden else [])]
         case = {
