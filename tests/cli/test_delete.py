@@ -34,7 +34,7 @@ def test_a_history_that_was_changed_stays_and_the_others_go(filled):
 
 
 def test_an_id_that_no_session_can_have_is_refused_and_the_others_go(filled):
-    done = filled("delete", "\udc80", "user-123", "--yes", code=2)
+    done = filled("delete", "", "user-123", "--yes", code=2)
     assert "Deleted 1 session." in done.stdout
     assert left(filled) == ["trial-1"]
 

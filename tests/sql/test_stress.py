@@ -31,7 +31,7 @@ async def test_appends_to_one_session_are_contiguous_and_seen_to_come_at_the_end
     check_batches(await database.session("one").get_items(), range(PROCESSES), batches=BATCHES)
 
 
-@on_all
+@pytest.mark.databases("sqlite-file", "postgresql", "mysql-aiomysql", column_types=("text",))
 @pytest.mark.slow
 async def test_appends_to_many_sessions_are_contiguous_and_seen_to_come_at_the_end(database):
     many = [f"many-{k}" for k in range(10)]

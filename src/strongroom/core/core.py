@@ -11,7 +11,7 @@ from strongroom.codec.row_codec import RowCodec
 from strongroom.core import offload
 from strongroom.core.session_ids import check_session_id
 from strongroom.core.unreadable import UnreadableRows
-from strongroom.errors import EncodeError
+from strongroom.errors import StrongroomError
 from strongroom.history.ledgered import LedgeredHistory
 from strongroom.history.plain import PlainHistory
 from strongroom.history.protocol import History
@@ -55,7 +55,10 @@ class Core:
 
     def column_value(self, codec: RowCodec, item: Item) -> Stored:
         """Return an item in the form of the column: str or bytes; raises EncodeError."""
-        return codec.encode_text(item) if self.is_text else codec.encode(item)
+        try:
+            return codec.encode_text(item) if self.is_text else codec.encode(item)
+        finally:
+            del item  # an error keeps this frame
 
     async def encode(self, codec: RowCodec, items: Iterable[Item]) -> list[Stored]:
         """Encode a batch; long work is done in a thread, and the event loop goes on.
@@ -65,12 +68,19 @@ class Core:
         encode_one = codec.encode_text if self.is_text else codec.encode
         try:
             return await offload.encode(encode_one, items)
-        except EncodeError as error:
+        except StrongroomError as error:
             refusal = error.with_traceback(None)
         finally:
             del items
         raise refusal
 
     async def decode(self, codec: RowCodec, stored: Sequence[Stored]) -> list[Outcome]:
-        """Decode rows; long work is done in a thread, and the event loop goes on."""
-        return await offload.decode(codec, stored)
+        """Decode rows; long work is done in a thread, and the event loop goes on.
+
+        Raises MissingDependencyError, without a traceback: its frames hold items.
+        """
+        try:
+            return await offload.decode(codec, stored)
+        except StrongroomError as error:
+            refusal = error.with_traceback(None)
+        raise refusal

@@ -52,6 +52,8 @@ def delete(
         raise CommandError(
             "Name sessions, or give --updated-before (with --prefix, if you like).", USAGE
         )
+    if prefix == "":
+        raise CommandError("--prefix is empty: leave it out to delete all old sessions.", USAGE)
     if session:
         _delete_named(where, session, yes=yes, debug=output.debug)
         return
