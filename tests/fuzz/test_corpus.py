@@ -1,4 +1,4 @@
-"""What the fuzzer has found stays found: each case of the corpus is tried again."""
+"""Replays each case of the corpus: a finding of the fuzzer stays found, or stays mended."""
 
 from __future__ import annotations
 

@@ -10,11 +10,12 @@ from strongroom.core.core import Core
 from strongroom.errors import DecodeError, StrongroomError
 from strongroom.history.verified import VerifiedRows
 from strongroom.ledger.ledger import Ledger
-from strongroom.sql.rows import StoredRow
+from strongroom.sql import raw_ids
+from strongroom.sql.rows import FIRST_ID, StoredRow
 from strongroom.sql.times import micros_to_utc
 from strongroom.store.jsonlines import dump_line
 from strongroom.store.row_decoder import RowDecoder
-from strongroom.store.walk import BATCH_ROWS, walk, walk_sessions
+from strongroom.store.walk import BATCH_ROWS, walk, walk_ids
 
 _Batch: TypeAlias = tuple[list[StoredRow], list[Outcome]]
 
@@ -68,10 +69,14 @@ async def _verified_batches(
 ) -> AsyncIterator[_Batch]:
     """Yield the rows of histories that are verified as they are read, times included."""
     if session_id is None:
-        async for page in walk_sessions(core, prefix=prefix):
-            for session in page:
-                async for batch in _verified_batches(core, ledger, session.session_id, None):
+        async for names in walk_ids(core, prefix=prefix):
+            for name in names:
+                async for batch in _verified_batches(core, ledger, name, None):
                     yield batch
+        return
+    if not raw_ids.is_text(session_id):
+        nowhere = StoredRow(session_id, FIRST_ID, b"", None)
+        yield [nowhere], [raw_ids.refusal(session_id)]
         return
     async for verified in core.ledgered_history(session_id, ledger).verified_batches(BATCH_ROWS):
         yield await _decoded(core, session_id, verified)

@@ -1,4 +1,4 @@
-"""What sessions and stores have to do with a history that has bad rows in it."""
+"""Operations on a history with bad rows, and how each of them has to end."""
 
 from __future__ import annotations
 

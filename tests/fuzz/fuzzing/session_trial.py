@@ -26,7 +26,7 @@ class Trial:
         self.outcomes: list[Any] = []
         self._values = values
         self.bad = {n for n, row in enumerate(case["rows"], 1) if type(row) is not int}
-        # What the column should not hold is read in other ways by sessions and by stores.
+        # Sessions and stores differ in how they read a value of the wrong type.
         kind = str if case["column"] == "text" else bytes
         odd = [value for value in values if not isinstance(value, kind)]
         self.odd = bool(odd or "times" in case or "updated_at" in case)
@@ -53,7 +53,7 @@ class Trial:
 
     @property
     def label(self) -> str:
-        """What the case came to, in a word."""
+        """The outcome of the case, in a word."""
         errors = [type(outcome).__name__ for outcome in self.outcomes if is_error(outcome)]
         return errors[0] if errors else "odd" if self.odd else "read"
 

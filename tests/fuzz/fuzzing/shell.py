@@ -24,7 +24,7 @@ _SECONDS = 1.0
 
 
 class Done(NamedTuple):
-    """What a command came to."""
+    """The exit code and the output of a command."""
 
     code: int
     stdout: str
