@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-from strongroom.codec import chain, registry
+from strongroom.codec import registry
+from strongroom.codec.assembly import assemble
 from strongroom.codec.bounds import MAX_SIZE, resolve
 from strongroom.codec.chain import Chain
 from strongroom.codec.row_codec import RowCodec
@@ -51,13 +52,10 @@ class Codec:
         bounds = resolve(self.max_size, self.max_values, self.max_total)
         object.__setattr__(self, "max_values", bounds.values)
         object.__setattr__(self, "max_total", bounds.total)
-        accept = tuple(
-            _named(stage, keys=None)[1] if isinstance(stage, str) else stage
-            for stage in self.accept
-        )
+        accept = _resolved(self.accept, keys=None)
         object.__setattr__(self, "accept", accept)
         stages = (self.serializer, self.compressor, self.cipher)
-        object.__setattr__(self, "_chain", chain.build(*stages, accept, bounds))
+        object.__setattr__(self, "_chain", assemble(*stages, accept, bounds))
 
     @classmethod
     def parse(
@@ -72,9 +70,9 @@ class Codec:
     ) -> Self:
         """Build the codec that a spec such as ``"msgpack+zstd+fernet"`` describes.
 
-        ``keys`` is for the ciphers that the spec or ``accept`` name, and the bounds are those of
-        the class. Raises ConfigurationError for
-        an unknown or misplaced name, a cipher without keys, or keys that nothing uses.
+        ``keys`` is for the ciphers that the spec or ``accept`` name; the bounds are the class's.
+        Raises ConfigurationError for an unknown or misplaced name, a cipher without keys, or keys
+        that nothing uses.
         """
         if not isinstance(spec, str):
             raise ConfigurationError(f"A codec spec is a str, not {type(spec).__name__}.")
@@ -86,17 +84,14 @@ class Codec:
                 f"The codec spec {spec!r} is not serializer[+compressor][+cipher], such as "
                 f"'json', 'orjson+fernet' or 'msgpack+zstd+aesgcm'."
             )
-        accepted = tuple(
-            _named(stage, keys)[1] if isinstance(stage, str) else stage for stage in accept
-        )
         if keys is not None and not any(_uses_keys(name) for name in (*spec.split("+"), *accept)):
             raise ConfigurationError(
-                f"The codec {spec!r} has no cipher, so its keys would not be used: name one, as "
-                f"in '{spec}+aesgcm', or leave the keys out."
+                f"The codec {spec!r} has no cipher, so its keys would not be used: name one, as in "
+                f"'{spec}+aesgcm', or leave the keys out."
             )
         return cls(
             **dict(zip(kinds, stages, strict=True)),
-            accept=accepted,
+            accept=_resolved(accept, keys),
             max_size=max_size,
             max_values=max_values,
             max_total=max_total,
@@ -157,6 +152,11 @@ def _named(name: str, keys: Keyring | None) -> tuple[registry.Kind, Any]:
             f"(Codec.parse takes them for the names in accept too)."
         )
     return kind, factory(keys)
+
+
+def _resolved(accept: Iterable[object], keys: Keyring | None) -> tuple[Any, ...]:
+    """Return what accept holds, with a stage for each name."""
+    return tuple(_named(stage, keys)[1] if isinstance(stage, str) else stage for stage in accept)
 
 
 def _uses_keys(stage: object) -> bool:
