@@ -72,6 +72,7 @@ class Sessions:
         secrets = [NEIGHBOUR, *([documents.SECRET] if hidden else [])]
         case = {
             "spec": spec,
+            "accept": rng.choice(([], [], ["plaintext"])) if "+" in spec else [],
             "column": column,
             "on_error": rng.choice((None, "raise", "raise", "skip")),
             "rows": rows,
@@ -87,34 +88,22 @@ class Sessions:
     def run(self, case: Case) -> str:
         """Fill the tables, and do what the case says."""
         column, spec, on_error = case["column"], case["spec"], case["on_error"]
-        codec = codec_of(spec)
+        accept = tuple(case.get("accept", ()))
+        codec = codec_of(spec, accept)
         store = self._shelf.store(
-            (column, spec, on_error),
+            (column, spec, accept, on_error),
             codec=codec,
             namespace=NAMESPACE,
             column_type=column,
             on_error=on_error,
         )
+        values = [_value(row, spec, column) for row in case["rows"]]
         times = case.get("times", {})
-        values = [
-            good(spec, column, CONTEXT, row) if type(row) is int else row for row in case["rows"]
-        ]
-        # A bad value may itself be a number, so those are spelled {"value": …}.
-        values = [
-            row["value"] if isinstance(row, dict) and "value" in row else row for row in values
-        ]
+        rows = [(n, value, times.get(str(n - 1), TIME)) for n, value in enumerate(values, 1)]
+        others = [(n, good(spec, column, OTHER, n), TIME) for n in (1_001, 1_002)]
         sessions = [
-            {
-                "id": CONTEXT,
-                "rows": [
-                    (n, value, times.get(str(n - 1), TIME)) for n, value in enumerate(values, 1)
-                ],
-                "updated_at": case.get("updated_at", TIME),
-            },
-            {
-                "id": OTHER,
-                "rows": [(n, good(spec, column, OTHER, n), TIME) for n in (1_001, 1_002)],
-            },
+            {"id": CONTEXT, "rows": rows, "updated_at": case.get("updated_at", TIME)},
+            {"id": OTHER, "rows": others},
         ]
         trial = session_trial.Trial(store, case, values, codec)
         self._shelf.run(trial.prepare(sessions))
@@ -153,6 +142,13 @@ class Sessions:
         if isinstance(value, str) and not _is_storable(value):
             value = "waUBAgEA"
         return ({"value": value} if isinstance(value, int | float) else value), secrets
+
+
+def _value(row: Any, spec: str, column: str) -> Any:
+    """Return what the column holds for a row of a case: a number is the good row of this number."""
+    if type(row) is int:
+        return good(spec, column, CONTEXT, row)
+    return row["value"] if isinstance(row, dict) and "value" in row else row
 
 
 def _places(rng: Random, rows: list[Any]) -> list[int]:
