@@ -140,17 +140,18 @@ class _Copy:
             if row.session_id == self._given_up:
                 continue
             error = outcome if isinstance(outcome, StrongroomError) else None
+            created_at = None if error else self._decoder.created_at(row)
             if error is None:
                 try:
                     _check_id(self._target, row.session_id)
-                    await self.sink.add(row.session_id, outcome, row.created_at)
+                    await self.sink.add(row.session_id, outcome, created_at)
                 except EncodeError as refusal:
                     error = refusal
             if error is not None:
                 self.failures.add(row.session_id, row.row_id, error)
                 self._given_up = row.session_id
                 continue
-            if row.created_at is None:
+            if created_at is None:
                 self.failures.add(row.session_id, row.row_id, no_time("created_at"))
             if self.sink.is_full:
                 await self.flush(row.session_id)

@@ -26,7 +26,7 @@ from strongroom.protocols import Stored
 from strongroom.sql.dialects.base.store import StoreStatements
 from strongroom.sql.rows import Change
 from strongroom.sql.statement import Statement, fetch
-from strongroom.sql.times import NO_TIME, to_micros
+from strongroom.sql.times import NO_TIME, aware_to_micros, to_micros
 
 HeadAndRows: TypeAlias = tuple[bytes | None, list[LinkedRow]]
 """The stored head of a session and some of its rows, oldest first."""
@@ -101,6 +101,12 @@ class LedgerStatements:
             select(self.key_parameter, literal(b"", heads.c.head.type))
         )
         self._lock = compile_(select(heads.c.head).where(self.of_session).with_for_update())
+        row_id = messages.c.id == bindparam("row_id")
+        self._redate = compile_(
+            update(messages)
+            .where(messages.c.session_id == self.key_parameter, row_id)
+            .values(created_at=bindparam("time"))
+        )
         self._put = compile_(update(heads).where(self.of_session).values(head=bindparam("new")))
 
     def _compile_reads(self) -> None:
@@ -264,6 +270,25 @@ class LedgerStatements:
     def put(self, conn: Connection, session_id: str, new: bytes) -> None:
         """Store a head, under the lock that ``reserve`` took."""
         self._put.run(conn, key=self.session.key(session_id), new=new)
+
+    def utc_times(self, conn: Connection, session_id: str, rows: Sequence[LinkedRow]) -> list[int]:
+        """Return the rows' times in UTC, for rows that a writer without a ledger has added.
+
+        It has them from the database's clock, in the zone of the connection; a ledger's own rows
+        have UTC whatever the zone.
+        """
+        span = (session_id, rows[0][0]), (session_id, rows[-1][0])
+        found = {row.row_id: row.created_at for row in self.store.rows(conn, *span)}
+        times: list[int] = []
+        for row_id, _, raw in rows:
+            utc = found.get(row_id)
+            times.append(raw if utc is None or raw == NO_TIME else aware_to_micros(utc))
+        return times
+
+    def redate(self, conn: Connection, session_id: str, row_id: int, micros: int) -> None:
+        """Set the time of a row, as a ledger has it."""
+        key, time = self.session.key(session_id), self.session.bind_micros(micros)
+        self._redate.run(conn, key=key, row_id=row_id, time=time)
 
     def rewrite(self, conn: Connection, changes: Sequence[Change]) -> None:
         """Put new values in the place of old ones."""
