@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from strongroom.codec.guards import Outcome
 from strongroom.errors import StrongroomError
+from strongroom.sql.rows import StoredRow
 
 MOST_FAILURES = 1000
 """How many failures a report lists; all are counted."""
@@ -42,6 +45,12 @@ class Failures:
                     message=error.message,
                 )
             )
+
+    def add_refused(self, rows: Sequence[StoredRow], outcomes: Sequence[Outcome]) -> None:
+        """Note those of the rows whose outcome is an error."""
+        for row, outcome in zip(rows, outcomes, strict=True):
+            if isinstance(outcome, StrongroomError):
+                self.add(row.session_id, row.row_id, outcome)
 
     @property
     def listed(self) -> tuple[Failure, ...]:

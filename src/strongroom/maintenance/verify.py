@@ -67,9 +67,7 @@ async def _verify_rows(
     rows = 0
     decoder = RowDecoder(core)
     async for batch in walk(core, prefix=prefix, batch_rows=batch_rows, batch_bytes=batch_bytes):
-        for row, outcome in zip(batch.rows, await decoder.decode(batch.rows), strict=True):
-            if isinstance(outcome, StrongroomError):
-                failures.add(row.session_id, row.row_id, outcome)
+        failures.add_refused(batch.rows, await decoder.decode(batch.rows))
         rows += len(batch.rows)
         meter.add(batch.seen)
     return rows

@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from strongroom.codec.guards import Outcome
 from strongroom.core.core import Core
-from strongroom.errors import DecodeError, StrongroomError
+from strongroom.errors import DecodeError, EncodeError, StrongroomError
 from strongroom.history.verified import VerifiedRows
 from strongroom.ledger.ledger import Ledger
 from strongroom.sql.rows import StoredRow
@@ -49,7 +49,10 @@ def _lines(
     lines: list[str] = []
     for row, outcome in zip(rows, outcomes, strict=True):
         if not isinstance(outcome, StrongroomError):
-            lines.append(dump_line(row.session_id, row.created_at, outcome))
+            try:
+                lines.append(dump_line(row.session_id, row.created_at, outcome))
+            except EncodeError as error:
+                return lines, error.at(row.session_id, row.row_id).with_traceback(None)
         elif not (isinstance(outcome, DecodeError) and core.unreadable.leaves_out(outcome)):
             return lines, outcome
     return lines, None
@@ -67,14 +70,20 @@ async def _verified_batches(
     core: Core, ledger: Ledger, session_id: str | None, prefix: str | None
 ) -> AsyncIterator[_Batch]:
     """Yield the rows of histories that are verified as they are read, times included."""
-    if session_id is None:
-        async for page in walk_sessions(core, prefix=prefix):
-            for session in page:
-                async for batch in _verified_batches(core, ledger, session.session_id, None):
-                    yield batch
+    async for name in _session_ids(core, session_id, prefix):
+        async for verified in core.ledgered_history(name, ledger).verified_batches(BATCH_ROWS):
+            yield await _decoded(core, name, verified)
+
+
+async def _session_ids(
+    core: Core, session_id: str | None, prefix: str | None
+) -> AsyncIterator[str]:
+    if session_id is not None:
+        yield session_id
         return
-    async for verified in core.ledgered_history(session_id, ledger).verified_batches(BATCH_ROWS):
-        yield await _decoded(core, session_id, verified)
+    async for page in walk_sessions(core, prefix=prefix):
+        for session in page:
+            yield session.session_id
 
 
 async def _decoded(core: Core, session_id: str, verified: VerifiedRows) -> _Batch:
