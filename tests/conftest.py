@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).parent / "sessions"))
 import database_servers
 import tiers
 from database_servers import MissingDatabaseError, Server
-from databases import DRIVERS, Database, pairs, partitioned_tables
+from databases import DRIVERS, Database, in_this_tier, pairs, partitioned_tables
 from scratch import MySQLScratch, PostgreSQLScratch, Scratch
 
 WATCHDOG_SECONDS = {"fast": 300, "full": 300, "long": 7200}
@@ -55,9 +55,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Choose the tier, and register our markers."""
-    tiers.choose(config.getoption("--tier"))
+    tier = config.getoption("--tier")
+    if tier not in tiers.TIERS:  # argparse does not look at defaults
+        raise pytest.UsageError(f"{tiers.VARIABLE}={tier}: it is one of {', '.join(tiers.TIERS)}")
+    tiers.choose(tier)
     memory = database_servers.memory()
-    if memory is not None and tiers.current() != "long":
+    if memory is not None and tier != "long":
         # SQLite commits there in a hundredth of the time; the long tier has it wait for the disk.
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(memory))
     unknown = set(config.getoption("--databases").split(",")) - set(DRIVERS)
@@ -83,7 +86,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     partitioned = metafunc.definition.get_closest_marker("partitioned")
     if partitioned and partitioned.args != (False,) and ("postgresql", "text") in wanted:
         wanted.append(("postgresql-partitioned", "text"))
-    found = [pair for pair in wanted if pair[0] in chosen]
+    found = in_this_tier([pair for pair in wanted if pair[0] in chosen])
     ids = ["-".join(pair) for pair in found]
     metafunc.parametrize(
         "database", found or [NONE_IN_THIS_TIER], indirect=True, ids=ids or [NONE_IN_THIS_TIER]
@@ -92,10 +95,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave out what the tier leaves out."""
-    left_out = [item for item in items if _is_left_out(item)]
+    left_out, kept = [], []
+    for item in items:
+        (left_out if _is_left_out(item) else kept).append(item)
     if left_out:
         config.hook.pytest_deselected(items=left_out)
-        items[:] = [item for item in items if item not in set(left_out)]
+        items[:] = kept
 
 
 def _is_left_out(item: pytest.Item) -> bool:

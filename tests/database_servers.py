@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ctypes
+import fcntl
 import os
 import shutil
 import signal
@@ -24,6 +25,7 @@ from sqlalchemy.pool import NullPool
 
 _SHARED_MEMORY = Path("/dev/shm")  # tables are made and dropped twice as fast as on a disk
 _ROOM = 4 << 30
+_PREFIX, _LOCK = "strongroom-", "in-use"
 
 
 class MissingDatabaseError(Exception):
@@ -186,11 +188,24 @@ def spawn(
 def directory(*, durable: bool = True) -> Iterator[Path]:
     """Make a folder for a while: on disk, or in memory if it need not last and there is room."""
     within = None if durable else memory()
-    folder = Path(tempfile.mkdtemp(prefix="strongroom-", dir=within))
+    if within is not None:
+        _remove_abandoned(within)
+    folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=within)).resolve()
     try:
-        yield folder.resolve()
+        with (folder / "new").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            (folder / "new").rename(folder / _LOCK)  # from now on others look at it
+            yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _remove_abandoned(within: Path) -> None:
+    """Remove the folders of processes that were killed: each locks its own as long as it lives."""
+    for lock in within.glob(f"{_PREFIX}*/{_LOCK}"):
+        with contextlib.suppress(OSError), lock.open() as held:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(lock.parent, ignore_errors=True)
 
 
 def memory() -> Path | None:

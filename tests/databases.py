@@ -45,15 +45,19 @@ ALL = tuple(name for name, driver in DRIVERS.items() if not driver.partitioned)
 
 
 def pairs(names: Collection[str] = (), column_types: Collection[str] = ()) -> list[tuple[str, str]]:
-    """Return the databases and column types of a test in today's tier, from what it names."""
-    found = [
+    """Return the databases and column types that a test wants, from what its marker names."""
+    return [
         (name, column_type)
         for name in names or ALL
         for column_type in column_types or DRIVERS[name].column_types
     ]
+
+
+def in_this_tier(wanted: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    """Return those of them that the tier runs: in the fast one, the first that needs no server."""
     if tiers.current() == "fast":
-        found = [pair for pair in found if not DRIVERS[pair[0]].server][:1]
-    return found
+        return [pair for pair in wanted if not DRIVERS[pair[0]].server][:1]
+    return wanted
 
 
 @dataclass

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import sqlite3
@@ -12,6 +13,10 @@ from pathlib import Path
 
 import pytest
 
+# Each codec is shown once, and looked at by several tests of one worker.
+pytestmark = pytest.mark.xdist_group("agent memory")
+
+LONGEST = pytest.param("msgpack+zstd+aesgcm", marks=pytest.mark.slow)
 EXAMPLE = Path(__file__).parents[1] / "examples" / "agent_memory.py"
 
 
@@ -28,9 +33,14 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize("codec", ["json", "orjson+fernet", "msgpack+zstd+aesgcm"])
+@functools.cache
+def shown(codec: str) -> subprocess.CompletedProcess[str]:
+    return run("--codec", codec)
+
+
+@pytest.mark.parametrize("codec", ["json", "orjson+fernet", LONGEST])
 def test_agent_memory_continues_in_a_second_process(codec: str) -> None:
-    result = run("--codec", codec)
+    result = shown(codec)
     assert (result.returncode, result.stderr) == (0, "")
     processes = re.findall(r"Process (\d+)", result.stdout)
     assert len(set(processes)) == 2
@@ -40,9 +50,9 @@ def test_agent_memory_continues_in_a_second_process(codec: str) -> None:
     assert max(map(len, result.stdout.splitlines())) <= 80
 
 
-@pytest.mark.parametrize("codec", ["orjson+fernet", "msgpack+zstd+aesgcm"])
+@pytest.mark.parametrize("codec", ["orjson+fernet", LONGEST])
 def test_agent_memory_shows_what_encryption_promises(codec: str) -> None:
-    output = run("--codec", codec).stdout
+    output = shown(codec).stdout
     assert re.search(r"memory\.db-wal \([\d,]+ bytes\) hold none of\s+the 6 things said", output)
     assert "Another key opens nothing: UnknownKeyError" in output
     assert "altered character in row 4 is noticed: AuthenticationError" in output
@@ -52,7 +62,7 @@ def test_agent_memory_shows_what_encryption_promises(codec: str) -> None:
 
 
 def test_agent_memory_says_that_json_hides_nothing() -> None:
-    output = run("--codec", "json").stdout
+    output = shown("json").stdout
     assert '  row 1   json {"content":"I am Ada Okafor.' in output
     assert "whoever has the file has the conversation" in output
 

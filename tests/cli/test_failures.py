@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-import inspect
 import json
 import os
-import pty
-import re
-import shutil
 import signal
 import sqlite3
 import subprocess
@@ -223,121 +219,6 @@ async def test_a_server_is_used_and_its_failures_told(database, strongroom_):
         assert "nowhere" in strongroom_("stats", "--url", nowhere, code=4).stderr
 
     await asyncio.to_thread(use)  # a command has an event loop of its own
-
-
-def on_a_terminal(filled, *arguments, columns=80, **env):
-    """Run a command with standard output and error on a terminal; return what it wrote."""
-    leader, follower = pty.openpty()
-    done = subprocess.Popen(
-        [sys.executable, "-m", "strongroom.cli", *arguments],
-        cwd=filled.folder,
-        env=filled.env | {"TERM": "xterm", "COLUMNS": str(columns)} | env,
-        stdout=follower,
-        stderr=follower,
-        stdin=follower,
-    )
-    os.close(follower)
-    output = b""
-    while True:
-        try:
-            data = os.read(leader, 65536)
-        except OSError:
-            break
-        if not data:
-            break
-        output += data
-    os.close(leader)
-    assert done.wait(60) == 0, output
-    return output.decode()
-
-
-@pytest.mark.parametrize("columns", [80, 40, 24])
-def test_a_bar_is_drawn_within_the_width_of_the_terminal(filled, columns):
-    drawn = on_a_terminal(filled, "verify", *SEALED, columns=columns)
-    assert "\x1b[" in drawn
-    visible = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", drawn)
-    assert "verify" in visible
-    assert max(len(line.strip("\r")) for line in re.split(r"[\r\n]+", visible)) <= columns
-
-
-@pytest.mark.slow
-def test_a_bar_shows_rate_and_time_left(filled):
-    filled.add("more", [{"n": n} for n in range(500)])
-    for spec, columns, figures in (
-        ("json+fernet", 80, r"\d/506 rows  \d+/s  0:0\d left"),
-        ("msgpack+fernet", 40, r"\d%  0:0\d left"),
-    ):
-        command = ("recode", "--codec", spec, *SEALED[2:], "--accept", "aesgcm")
-        paced = (*command, "--rows-per-second", "300")
-        assert re.search(figures, on_a_terminal(filled, *paced, columns=columns))
-
-
-@pytest.mark.slow
-def test_an_export_has_a_bar_only_where_its_lines_go_to_a_file(filled):
-    drawn = on_a_terminal(filled, "export", *SEALED, "-o", "all.jsonl")
-    assert "6/6 items" in drawn
-    printed = on_a_terminal(filled, "export", *SEALED)
-    assert printed.replace("\r\n", "\n") == (filled.folder / "all.jsonl").read_text()
-    drawn = on_a_terminal(filled, "export", "user-123", *SEALED, "-o", "one.jsonl")
-    assert "5/5 items" in drawn
-    assert "6/6 items" in filled("export", *SEALED, "-o", "piped.jsonl").stderr
-    assert filled("export", *SEALED).stderr == ""
-
-
-def test_an_export_counts_rows_only_where_that_is_told(filled, monkeypatch):
-    def count(*arguments):
-        pytest.fail("rows were counted")
-
-    monkeypatch.setattr("strongroom.sql.dialects.base.store.StoreStatements.count_rows", count)
-    monkeypatch.setattr("strongroom.sql.dialects.base.session.SessionStatements.count", count)
-    assert filled("export", *SEALED).stdout.count("\n") == 6
-    assert filled("export", "user-123", *SEALED).stdout.count("\n") == 5
-
-
-def test_no_color_is_respected(filled):
-    colour = re.compile(r"\x1b\[[0-9;]*3[0-7]m")
-    assert colour.search(on_a_terminal(filled, "show", "user-123", *SEALED))
-    assert not colour.search(on_a_terminal(filled, "show", "user-123", *SEALED, NO_COLOR="1"))
-
-
-def test_a_dumb_terminal_gets_plain_lines(filled):
-    assert "\x1b" not in on_a_terminal(filled, "verify", *SEALED, TERM="dumb")
-
-
-def test_help_teaches_with_examples_and_loads_little():
-    assert shutil.which("bash")
-    from strongroom.cli.app import COMMANDS
-    from strongroom.cli.run import run
-
-    for command in COMMANDS:
-        assert "Examples:" in (command.__doc__ or ""), command.__name__
-        assert run([command.__name__.rstrip("_"), "--help"]) == 0
-    program = (
-        "import sys; from strongroom.cli import main; main(['recode', '--help'])\n"
-        "sys.exit(any(n in {'cryptography', 'rich.progress', 'sqlalchemy'} "
-        "or n.startswith('strongroom.maintenance') for n in sys.modules))"
-    )
-    assert subprocess.run([sys.executable, "-c", program], capture_output=True).returncode == 0
-
-
-def test_examples_of_the_help_fit_a_terminal_of_80_columns(strongroom_):
-    from strongroom.cli.app import COMMANDS, LEDGER_COMMANDS
-
-    named = [(command.__name__.rstrip("_"),) for command in COMMANDS]
-    named += [("ledger", command.__name__) for command in LEDGER_COMMANDS]
-    for command, words in zip((*COMMANDS, *LEDGER_COMMANDS), named, strict=True):
-        printed = strongroom_(*words, "--help", COLUMNS="80").stdout.splitlines()
-        assert max(map(len, printed)) <= 80
-        examples = inspect.cleandoc(command.__doc__ or "").partition("Examples:\n")[2]
-        for line in examples.splitlines():
-            assert f"  {line}" in printed, words
-
-
-def test_usage_has_one_pair_of_brackets_at_most_around_an_argument(strongroom_):
-    for command in ("export", "inspect", "delete"):
-        usage = strongroom_(command, "--help", COLUMNS="80").stdout.splitlines()[0]
-        assert "SESSION" in usage
-        assert "[[" not in usage
 
 
 def test_a_reason_names_options_and_not_python_arguments(filled):

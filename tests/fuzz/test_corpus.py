@@ -1,4 +1,4 @@
-"""What the fuzzer has found stays found: each case of the corpus is tried again."""
+"""Replays each case of the corpus: a finding of the fuzzer stays found, or stays mended."""
 
 from __future__ import annotations
 
@@ -17,13 +17,24 @@ from fuzzing.forms import FORMS
 from fuzzing.trial import check
 
 CORPUS = cases.corpus()
+TRIES = 20
+
+
+def tried(form, kept):
+    """Try a case; one that is expected to show something may need several tries, as races do."""
+    outcome = check(form, kept["case"])
+    for _ in range(TRIES if "expected" in kept else 0):
+        if isinstance(outcome, Finding):
+            break
+        outcome = check(form, kept["case"])
+    return outcome
 
 
 @pytest.mark.parametrize("name", CORPUS)
 def test_a_case_of_the_corpus_shows_what_it_is_known_for_and_nothing_else(name):
     kept = CORPUS[name]
     with closing(FORMS[kept["form"]]()) as form:
-        outcome = check(form, kept["case"])
+        outcome = tried(form, kept)
     if "expected" not in kept:
         assert not isinstance(outcome, Finding), outcome
         return

@@ -18,10 +18,11 @@ from fuzzing.forms import FORMS
 from fuzzing.trial import check
 
 from strongroom import Codec, EnvelopeError, PayloadError
+from tiers import by_tier
 
 SEED = "0"
-SECONDS = 10.0
-"""For each form: a minute for all of them."""
+SECONDS = by_tier(full=10.0, long=600.0)
+"""For each form: a minute for all of them in the full tier."""
 
 
 @pytest.mark.slow
@@ -145,3 +146,14 @@ def test_the_command_line_counts_by_form(capsys):
     assert said.startswith("SEED=0")
     assert "rows: " in said
     assert "0 new findings" in said
+
+
+def test_one_case_is_tried_again_by_its_number_or_from_a_file(capsys, tmp_path):
+    assert main(["--form", "rows", "--seed", SEED, "--case", "3"]) == 0
+    case = capsys.readouterr().out.splitlines()[0]
+    path = tmp_path / "case.json"
+    path.write_text(f'{{"form": "rows", "case": {case}}}')
+    assert main(["--replay", str(path)]) == 0
+    assert capsys.readouterr().out.splitlines()[0] == case
+    with pytest.raises(SystemExit):
+        main(["--case", "3"])

@@ -36,6 +36,7 @@ CODECS = {
 }
 
 
+@pytest.mark.databases(column_types=("text", "binary"))
 @pytest.mark.parametrize("codec", CODECS)
 @pytest.mark.representatives(codec=("json", "orjson+aesgcm"))
 async def test_every_operation_with_every_codec(database, codec):

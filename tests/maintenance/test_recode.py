@@ -47,6 +47,7 @@ async def forms(database):
     return {(describe(row[0]).spec, describe(row[0]).key_id) for row in rows}
 
 
+@pytest.mark.databases(column_types=("text", "binary"))
 async def test_every_row_comes_into_the_codec_under_the_primary_key(database):
     await fill(database, "a", "b")
     ids = await database.execute("SELECT id, created_at FROM agent_messages ORDER BY id")

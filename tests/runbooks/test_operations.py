@@ -102,6 +102,10 @@ def files(fleet):
     return b"".join(path.read_bytes() for path in fleet.folder.glob("memory.db*"))
 
 
+# The commands are the same everywhere: each runbook is followed on a file and on a server or two.
+
+
+@pytest.mark.databases("sqlite-file", "postgresql", "mysql-aiomysql", column_types=("text",))
 async def test_a_plaintext_store_is_encrypted_under_live_workers(database, fleet):
     async def leave_residue(step):
         # Free pages that hold plaintext for certain; those of recoded rows may be used again.
@@ -119,6 +123,7 @@ async def test_a_plaintext_store_is_encrypted_under_live_workers(database, fleet
         await check(fleet)
 
 
+@pytest.mark.databases("sqlite-file", "mysql-aiomysql", column_types=("text",))
 async def test_encrypted_session_is_left_under_live_workers(database, fleet):
     await make_tables_for_theirs(database, fleet)
     fleet.environment["STRONGROOM_MASTER_KEY"] = MASTER_KEY
@@ -127,6 +132,7 @@ async def test_encrypted_session_is_left_under_live_workers(database, fleet):
     await check(fleet)
 
 
+@pytest.mark.databases("sqlite-file", "postgresql", column_types=("text",))
 async def test_a_key_is_rotated_under_live_workers(fleet):
     await fleet.shell("strongroom keygen keys")
     await make_tables(fleet)
@@ -164,6 +170,7 @@ def without_recode(code):
     return "".join(line for line in code.splitlines(True) if " recode " not in line)
 
 
+@pytest.mark.databases("sqlite-file", "mysql-aiomysql", column_types=("text",))
 async def test_a_leaked_key_is_replaced(fleet):
     await fleet.shell("strongroom keygen keys")
     await make_tables(fleet)

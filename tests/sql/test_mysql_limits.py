@@ -7,7 +7,10 @@ import pytest
 from histories import n
 from strongroom import ConfigurationError, EncodeError, Key, Keyring, Ledger
 
-pytestmark = [pytest.mark.databases("mysql-aiomysql", "mysql-asyncmy"), pytest.mark.no_tables]
+pytestmark = [
+    pytest.mark.databases("mysql-aiomysql", "mysql-asyncmy", column_types=("text", "binary")),
+    pytest.mark.no_tables,
+]
 
 MIB = 2**20
 OVERHEAD = 4096

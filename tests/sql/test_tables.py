@@ -30,6 +30,7 @@ def task_of(database, number, **more):
     return {"url": text, "names": names, "column_type": database.column_type, **more}
 
 
+@pytest.mark.databases("sqlite-file", "postgresql", "mysql-aiomysql", column_types=("text",))
 @pytest.mark.slow
 async def test_sixteen_processes_make_the_tables_at_once(database):
     async with workers(SCRIPT, PROCESSES) as makers:

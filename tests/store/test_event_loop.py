@@ -2,11 +2,21 @@
 
 import asyncio
 import threading
+import traceback
 
 import pytest
 
 from histories import n
-from strongroom import Codec, EncodeError, JsonSerializer, Key, Keyring
+from strongroom import (
+    Codec,
+    EncodeError,
+    JsonSerializer,
+    Key,
+    Keyring,
+    MsgpackSerializer,
+    OrjsonSerializer,
+    PayloadError,
+)
 from strongroom.codec.row_codec import RowCodec
 from strongroom.store.store import core_of
 
@@ -125,18 +135,69 @@ async def test_the_event_loop_turns_while_a_batch_is_encoded_and_decoded(databas
 
 
 @on_sqlite
-@pytest.mark.parametrize(("spec", "most"), [("json", 64 * 1024), ("json+zlib", 4 * 1024)])
-async def test_the_clock_is_looked_at_between_small_parts(database, monkeypatch, spec, most):
+@pytest.mark.parametrize("spec", ["json", "json+zlib"])
+async def test_the_clock_is_looked_at_between_small_parts(database, monkeypatch, spec):
     items = [{"role": "user", "content": f"{k} " * 300} for k in range(1000)]
     session = database.session(codec=spec)
     await session.add_items(items)
     sizes = []
     decode_many = RowCodec.decode_many
-    monkeypatch.setattr(
-        RowCodec,
-        "decode_many",
-        lambda self, rows: sizes.append(sum(map(len, rows))) or decode_many(self, rows),
-    )
+
+    def noting(self, rows, allowance):
+        sizes.append(sum(map(len, rows)))
+        return decode_many(self, rows, allowance)
+
+    monkeypatch.setattr(RowCodec, "decode_many", noting)
     monkeypatch.setattr("strongroom.core.offload._INLINE_SECONDS", 60)
+    monkeypatch.setattr("strongroom.core.offload._INLINE_PAYLOAD", 1 << 30)
     assert await session.get_items() == items
-    assert most / 2 < max(sizes) <= most
+    assert 4 * 1024 < max(sizes) <= 16 * 1024
+
+
+KEYS = Keyring(Key(bytes(32)))
+
+
+@on_sqlite
+@pytest.mark.parametrize("writer", ["json+zlib", "msgpack+zlib", "json+zlib+aesgcm"])
+@pytest.mark.parametrize("reader", ["orjson+aesgcm", "orjson+zlib+aesgcm"])
+async def test_a_small_row_of_a_large_item_is_parsed_in_a_thread(
+    database, monkeypatch, reader, writer
+):
+    item = {"text": "a" * 3_000_000}
+    keys = KEYS if writer.endswith("aesgcm") else None
+    row = Codec.parse(writer, keys=keys).bind("s").encode_text(item)
+    assert len(row) < 10_000
+    session = database.session(codec=Codec.parse(reader, keys=KEYS, accept=("plaintext",)))
+    await session.add_items(n(1))
+    await database.put(row)
+    threads = []
+    for kind in (OrjsonSerializer, MsgpackSerializer):
+        loads = kind.loads
+
+        def noting(self, data, loads=loads):
+            if len(data) > 1000:
+                threads.append(threading.current_thread())
+            return loads(self, data)
+
+        monkeypatch.setattr(kind, "loads", noting)
+    assert await session.get_items() == [*n(1), item]
+    assert await session.get_items(1) == [item]
+    assert in_the_loops_thread(threads) == {False}
+    assert len(threads) == 2
+
+
+@on_sqlite
+@pytest.mark.parametrize("on_error", ["raise", "skip"])
+async def test_one_call_does_not_decode_more_than_max_total(database, on_error):
+    items = [{"text": f"{k:x>5000}"} for k in range(100)]
+    bounds = {"max_size": 10_000, "max_values": 100, "max_total": 400_000}
+    codec = Codec.parse("orjson+zlib+aesgcm", keys=KEYS, **bounds)
+    session = database.session(codec=codec, on_error=on_error)
+    await session.add_items(items)
+    with pytest.raises(PayloadError, match=r"limit.*iter_items") as caught:
+        await session.get_items()
+    shown = traceback.TracebackException.from_exception(caught.value, capture_locals=True)
+    for frame in shown.stack:
+        assert frame.filename == __file__ or "xxxxx" not in repr(frame.locals)
+    assert await session.get_items(50) == items[-50:]
+    assert [item async for item in session.iter_items(50)] == items

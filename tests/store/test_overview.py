@@ -139,10 +139,9 @@ async def test_times_are_aware_and_in_utc(database):
     assert before < info.created_at <= info.updated_at < before + 2 * SOON
 
 
+@pytest.mark.databases("postgresql", "mysql-aiomysql", "mysql-asyncmy")
 async def test_times_are_in_utc_whatever_the_zone_of_the_connection(database):
     zones = {"postgresql": "SET TIME ZONE '+05:30'", "mysql": "SET time_zone = '+05:30'"}
-    if database.dialect not in zones:
-        pytest.skip("SQLite's clock is always in UTC")
     engine = database.engine()
 
     @event.listens_for(engine.sync_engine, "connect")

@@ -15,7 +15,7 @@ from strongroom.cli.commands.import_ import import_
 from strongroom.cli.commands.inspect import inspect
 from strongroom.cli.commands.keygen import keygen
 from strongroom.cli.commands.keys import keys
-from strongroom.cli.commands.ledger import adopt, reset
+from strongroom.cli.commands.ledger import adopt, reset, witness
 from strongroom.cli.commands.recode import recode
 from strongroom.cli.commands.sessions import sessions
 from strongroom.cli.commands.show import show
@@ -40,7 +40,7 @@ COMMANDS: tuple[Callable[..., None], ...] = (
     upgrade,
     compare,
 )
-LEDGER_COMMANDS: tuple[Callable[..., None], ...] = (adopt, reset)
+LEDGER_COMMANDS: tuple[Callable[..., None], ...] = (adopt, reset, witness)
 
 _HELP = """Look at, check, encrypt, rotate and move the conversations of AI agents.
 
@@ -74,8 +74,9 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 ledger = typer.Typer(
-    help="Turn a ledger on for sessions that are there already, or on again after a mishap.",
-    short_help="Turn a ledger on: adopt, reset.",
+    help="Turn a ledger on for sessions that are there already, or on again after a mishap, and "
+    "make its witness.",
+    short_help="Turn a ledger on: adopt, reset, witness.",
     no_args_is_help=False,
     rich_markup_mode=None,
 )

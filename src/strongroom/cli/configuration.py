@@ -22,7 +22,7 @@ def read_codec(where: CodecOptions, *, writes: bool = False) -> Codec:
     """Return the codec that the options describe."""
     from strongroom import Codec
 
-    if where.codec is None and writes:
+    if where.codec == "" or (where.codec is None and writes):
         raise CommandError(
             "Say how rows are to be written: --codec orjson+aesgcm, or another.", USAGE
         )
@@ -56,6 +56,8 @@ def read_ledger(where: CodecOptions | LedgerOptions) -> Ledger | None:
     """Return the ledger that the options or the environment describe, None if neither does."""
     from strongroom import FileWitness, Keyring, Ledger
 
+    if where.witness_id is not None and where.witness is None:
+        raise CommandError("--witness-id goes with --witness.", USAGE)
     if where.ledger_key_file is not None:
         keys = Keyring.from_file(where.ledger_key_file, any_mode=where.any_mode)
     elif os.environ.get(_LEDGER_KEYS):
@@ -66,7 +68,9 @@ def read_ledger(where: CodecOptions | LedgerOptions) -> Ledger | None:
         )
     else:
         return None
-    return Ledger(keys, witness=FileWitness(where.witness) if where.witness else None)
+    if where.witness is None:
+        return Ledger(keys)
+    return Ledger(keys, witness=FileWitness(where.witness, id=where.witness_id))
 
 
 def _is_cipher(name: str) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from strongroom.cli.errors import CommandError
+from strongroom.cli.errors import CommandError, name_options
 from strongroom.cli.exit_codes import USAGE
 from strongroom.cli.formatting import printable, to_json
 
@@ -131,4 +131,4 @@ class Notes(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Print a line."""
-        note(f"note: {record.getMessage()}")
+        note(f"note: {name_options(record.getMessage())}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import traceback
 from typing import Any
 
@@ -17,10 +18,16 @@ _OPTIONS = {
     'column_type="binary"': "--column-type binary",
     "any_mode=True": "--any-mode",
     'accept=("plaintext",)': "--accept plaintext",
-    "Pass create=True": "Make it with mkdir",
+    "Pass create=True only where a new witness is to begin": (
+        "`strongroom ledger witness FOLDER` makes one, only where a new witness is to begin"
+    ),
+    "leave out create=True, which is for the set-up of a new store": "it was not changed",
+    "FileWitness(…, create=True), once": "`strongroom ledger witness FOLDER`, once",
+    "rows_per_second is": "--rows-per-second is",
     "ledger=Ledger(…)": "--ledger-key-file",
 }
 """The options of the command line, by the Python arguments that the library's messages name."""
+_UNKNOWN_ARGUMENT = re.compile(r"unexpected keyword argument '(\w+)'")
 _CHECK = "Check the URL and the server."
 AGAIN_MESSAGE = (
     "The same command may be run again: what was committed stays, and it goes on from there."
@@ -87,6 +94,9 @@ def _explain_foreign(error: BaseException) -> tuple[str, int]:
         if error.filename is not None and isinstance(error.filename, str | bytes | os.PathLike):
             return f"{os.fsdecode(error.filename)}: {error.strerror}.", CONFIGURATION
         return f"The database cannot be reached: {text}. {_CHECK} {AGAIN_MESSAGE}", AGAIN
+    unknown = _UNKNOWN_ARGUMENT.search(text)
+    if isinstance(error, TypeError) and unknown and not _is_ours(error):
+        return f"The database URL has an option that its driver lacks: {unknown[1]}.", CONFIGURATION
     name = type(error).__name__
     return f"An error that strongroom does not know: {name}. --debug shows where.", UNEXPECTED
 

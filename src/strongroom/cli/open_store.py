@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -20,12 +21,25 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_SECONDS_FOR_A_THREAD = 1.0
+
 
 def run_async(work: Callable[..., Coroutine[Any, Any, T]], *arguments: Any) -> T:
     """Run a coroutine function in an event loop of its own."""
     import asyncio
 
-    return asyncio.run(work(*arguments))
+    return asyncio.run(_outlive_threads(work(*arguments)))
+
+
+async def _outlive_threads(work: Coroutine[Any, Any, T]) -> T:
+    """Wait for the threads of a driver: one that outlives the event loop prints a traceback."""
+    before = threading.enumerate()
+    try:
+        return await work
+    finally:
+        for thread in threading.enumerate():
+            if thread not in before and not thread.name.startswith("asyncio_"):
+                thread.join(_SECONDS_FOR_A_THREAD)
 
 
 @asynccontextmanager
@@ -80,7 +94,7 @@ def _url(text: str | None, *, create: bool) -> URL:
     except (ArgumentError, ValueError):
         # The error may hold a part of the password.
         url = None  # raised below, without that error behind it
-    if url is None:
+    if url is None or not 0 <= (url.port or 0) < 2**16:
         raise CommandError(
             "The database URL cannot be parsed; one looks like "
             "postgresql+asyncpg://user:password@host:5432/name, and a password's own / @ : are "

@@ -12,7 +12,7 @@ from typing import Any, get_type_hints
 import typer
 
 from strongroom.cli.errors import AGAIN_MESSAGE, CommandError
-from strongroom.cli.exit_codes import INTERRUPTED
+from strongroom.cli.exit_codes import INTERRUPTED, USAGE
 
 
 def add_command(application: typer.Typer, command: Callable[..., None]) -> None:
@@ -36,6 +36,8 @@ def _with_options(command: Callable[..., None]) -> Callable[..., None]:
 
     @functools.wraps(command)
     def wrapper(**given: Any) -> None:
+        for name, value in given.items():
+            _check_text(name, value)
         for name, kind in groups.items():
             given[name] = kind(**{field.name: given.pop(field.name) for field in fields(kind)})
         try:
@@ -60,3 +62,15 @@ def _options_of(group: Any) -> list[inspect.Parameter]:
         )
         for field in fields(group)
     ]
+
+
+def _check_text(name: str, value: Any) -> None:
+    """Refuse text that is no UTF-8, which no database holds; paths may be anything."""
+    texts = value if isinstance(value, list) else [value]
+    if any(isinstance(text, str) and not text.isascii() and _is_torn(text) for text in texts):
+        option = name.replace("_", "-")
+        raise CommandError(f"The value of {option} is no UTF-8.", USAGE)
+
+
+def _is_torn(text: str) -> bool:
+    return any("\ud800" <= character <= "\udfff" for character in text)

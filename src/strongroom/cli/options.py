@@ -76,6 +76,10 @@ LedgerKeyFile = Annotated[
     ),
 ]
 Folder = Annotated[Path | None, typer.Option(metavar="FOLDER", help="The ledger's witness.")]
+WitnessId = Annotated[
+    str | None,
+    typer.Option(metavar="ID", help="The id of the witness: any other folder is refused."),
+]
 
 
 @dataclass(frozen=True)
@@ -86,6 +90,7 @@ class LedgerOptions(TableOptions):
     ledger_key_file: LedgerKeyFile = None
     any_mode: AnyMode = False
     witness: Folder = None
+    witness_id: WitnessId = None
 
 
 @dataclass(frozen=True)
@@ -137,6 +142,7 @@ class CodecOptions(KeyOptions, TableOptions):
     namespace: Namespace = ""
     ledger_key_file: LedgerKeyFile = None
     witness: Folder = None
+    witness_id: WitnessId = None
 
 
 @dataclass(frozen=True)

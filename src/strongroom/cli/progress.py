@@ -66,17 +66,20 @@ class _Drawn:
         self._bars = bars
         self._task: Any = None
         self._stage = ""
+        self._done = 0
 
     def __call__(self, step: Step) -> None:
         if step.stage != self._stage:
             self.finish()
             self._task = self._bars.add_task(step.stage, total=step.total or None)
             self._stage = step.stage
+        self._done = step.done
         self._bars.update(self._task, completed=step.done)
 
     def finish(self) -> None:
-        """Stop the clock of the last stage."""
+        """Fill the bar of the last stage: its total was counted before, and nothing is left."""
         if self._task is not None:
+            self._bars.update(self._task, total=self._done)
             self._bars.stop_task(self._task)
 
 

@@ -33,8 +33,8 @@ def parse_time(text: str | None) -> dt.datetime | None:
         if age:
             return dt.datetime.now(dt.UTC) - dt.timedelta(**{_UNITS[age[2]]: int(age[1])})
         time = dt.datetime.fromisoformat(text)
+        return time.astimezone(dt.UTC) if time.tzinfo else time.replace(tzinfo=dt.UTC)
     except (ValueError, OverflowError):
         raise CommandError(
             f"{text!r} is no time: 2026-01-31, 2026-01-31T12:00Z or 30d.", USAGE
         ) from None
-    return time if time.tzinfo else time.replace(tzinfo=dt.UTC)

@@ -5,25 +5,31 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from strongroom.codec.allowance import Allowance
 from strongroom.codec.guards import Outcome
 from strongroom.codec.plan import ReadPlan
 from strongroom.errors import StrongroomError
 from strongroom.format.text import check_canonical, decode_text, to_text
 
 
-def read_alike(plan: ReadPlan, stored: Sequence[Any]) -> list[Outcome] | None:
+def read_alike(plan: ReadPlan, stored: Sequence[Any], allowance: Allowance) -> list[Outcome] | None:
     """Return the items of rows that all have the plan's header.
 
     None, or any exception, says that the rows have to be read one by one.
     """
     payloads = _open_all(plan, stored)
-    if payloads is None or max(map(len, payloads)) > plan.chain.max_size:
+    if payloads is None:
         return None
     if plan.compressor is not None:
         # One after the other: together they may be a thousand times as large as the rows.
-        outcomes = [plan.read(payload, None) for payload in payloads]
+        outcomes = [plan.read(payload, None, allowance) for payload in payloads]
         failed = any(isinstance(outcome, StrongroomError) for outcome in outcomes)
         return None if failed else outcomes
+    chain = plan.chain
+    if max(map(len, payloads)) > min(chain.max_size, chain.max_values):
+        return None
+    if not allowance.take_alike(payloads):
+        return None
     if plan.loads_many is not None:
         return plan.loads_many(payloads)
     return list(map(plan.serializer.loads, payloads))

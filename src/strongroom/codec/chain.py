@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 from strongroom.codec import registry
+from strongroom.codec.allowance import CountValues
+from strongroom.codec.bounds import Bounds
 from strongroom.errors import (
     CodecNotAcceptedError,
     ConfigurationError,
@@ -28,14 +30,17 @@ class Chain:
     ``header`` is that of the rows it writes, empty for bare JSON; ``header_text`` is its text form.
     The mappings hold the stages that may read, by the names that rows use. ``plaintext`` recognises
     the unencrypted rows that may be read; None allows all, as a codec without a cipher does.
-    ``bare_loads_many`` parses many rows of bare JSON at once; it is None if each row has to be
-    looked at by itself.
+    ``bare`` reads rows of bare JSON, and ``bare_loads_many`` many of them at once; it is None if
+    each row has to be looked at by itself. ``count_values`` and ``count_bare`` are methods of the
+    serializers, None if they have none.
     """
 
     serializer: Serializer
     compressor: Compressor | None
     cipher: Cipher | None
     max_size: int
+    max_values: int
+    max_total: int
     header: bytes
     header_text: str
     serializers: Mapping[str, Serializer]
@@ -43,6 +48,9 @@ class Chain:
     ciphers: Mapping[str, Cipher]
     readers: tuple[Reader, ...]
     plaintext: Callable[[Stored], bool] | None
+    count_values: CountValues | None
+    bare: Serializer
+    count_bare: CountValues | None
     bare_loads_many: BulkLoads | None
 
     def serializer_of(self, name: str) -> Serializer:
@@ -75,9 +83,22 @@ class Chain:
                 "it, reads it until it is recoded. If not, somebody else has written it."
             )
 
-    def too_large(self) -> PayloadError:
-        """Return the error for a row that exceeds ``max_size``."""
-        return PayloadError(f"The row decodes to more than the {self.max_size} bytes of max_size.")
+    def payload_problem(
+        self, size: int, data: Stored, count: CountValues | None
+    ) -> PayloadError | None:
+        """Return the error for a payload of so many bytes that exceeds a bound, or None.
+
+        Nobody need ask for a payload of at most ``max_values`` bytes: a value takes a byte.
+        """
+        if size > self.max_size:
+            return PayloadError(
+                f"The row decodes to more than the {self.max_size} bytes of max_size."
+            )
+        if count is not None and count(data, self.max_values) > self.max_values:
+            return PayloadError(
+                f"The row holds more than the {self.max_values} values of max_values."
+            )
+        return None
 
 
 def build(
@@ -85,7 +106,7 @@ def build(
     compressor: Compressor | None,
     cipher: Cipher | None,
     accept: Iterable[Cipher | Reader | Serializer | Compressor],
-    max_size: int,
+    bounds: Bounds,
 ) -> Chain:
     """Return the chain of these stages; ConfigurationError if they do not fit together."""
     tables: dict[str, dict[str, Any]] = {
@@ -98,12 +119,15 @@ def build(
     header = _header_of(serializer, compressor, cipher)
     plaintext = tables["reader"].pop("plaintext", None)
     readers = tuple(tables["reader"].values())
+    bare = _stage(tables["serializer"], "serializer", "json")
     looks_at_each = cipher is not None or bool(readers)
     return Chain(
         serializer=serializer,
         compressor=compressor,
         cipher=cipher,
-        max_size=max_size,
+        max_size=bounds.size,
+        max_values=bounds.values,
+        max_total=bounds.total,
         header=header,
         header_text=to_text(header),
         serializers=tables["serializer"],
@@ -111,9 +135,10 @@ def build(
         ciphers=tables["cipher"],
         readers=readers,
         plaintext=(plaintext.matches if plaintext else _nothing) if cipher else None,
-        bare_loads_many=None
-        if looks_at_each
-        else loads_many_of(_stage(tables["serializer"], "serializer", "json")),
+        count_values=count_values_of(serializer),
+        bare=bare,
+        count_bare=count_values_of(bare),
+        bare_loads_many=None if looks_at_each else loads_many_of(bare),
     )
 
 
@@ -142,6 +167,11 @@ def loads_many_of(serializer: Serializer) -> BulkLoads | None:
         if "loads" in vars(kind):
             return None
     return None
+
+
+def count_values_of(serializer: Serializer) -> CountValues | None:
+    """Return a serializer's ``count_values``, or None if it has none."""
+    return getattr(serializer, "count_values", None)
 
 
 _BARE = envelope.build_header("json")

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 from strongroom.codec import chain, registry
+from strongroom.codec.bounds import MAX_SIZE, resolve
 from strongroom.codec.chain import Chain
 from strongroom.codec.row_codec import RowCodec
 from strongroom.errors import ConfigurationError
@@ -20,16 +21,17 @@ from strongroom.protocols import (
     Stored,
 )
 
-MAX_SIZE = 64 * 1024 * 1024
-
 
 @dataclass(frozen=True)
 class Codec:
     """How items become rows and rows become items again: a frozen value.
 
     ``accept`` names or holds what else may be read and is never written: ciphers, readers of
-    foreign rows, third-party stages. ``max_size`` bounds, in bytes, what a row decodes to and what
-    may be written. Raises ConfigurationError for stages that do not fit together.
+    foreign rows, third-party stages. ``max_size`` bounds the bytes that a row decodes to,
+    ``max_values`` the values that it holds (by default ``max_size // 8``); both also bound what may
+    be written. ``max_total`` bounds the bytes that one call decodes, where each value counts as 64
+    bytes at least (by default 512 MiB, or more if one row may take more). Raises ConfigurationError
+    for stages that do not fit together.
     """
 
     serializer: Serializer
@@ -39,21 +41,23 @@ class Codec:
         default=(), kw_only=True
     )
     max_size: int = field(default=MAX_SIZE, kw_only=True)
+    max_values: int | None = field(default=None, kw_only=True)
+    max_total: int | None = field(default=None, kw_only=True)
     _chain: Chain = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Check the stages, resolve the names in accept and lay the tables for reading."""
         _check_accept(self.accept)
-        size: object = self.max_size
-        if not isinstance(size, int) or isinstance(size, bool) or size < 1:
-            raise ConfigurationError("max_size is a number of bytes above 0.")
+        bounds = resolve(self.max_size, self.max_values, self.max_total)
+        object.__setattr__(self, "max_values", bounds.values)
+        object.__setattr__(self, "max_total", bounds.total)
         accept = tuple(
             _named(stage, keys=None)[1] if isinstance(stage, str) else stage
             for stage in self.accept
         )
         object.__setattr__(self, "accept", accept)
         stages = (self.serializer, self.compressor, self.cipher)
-        object.__setattr__(self, "_chain", chain.build(*stages, accept, self.max_size))
+        object.__setattr__(self, "_chain", chain.build(*stages, accept, bounds))
 
     @classmethod
     def parse(
@@ -63,10 +67,13 @@ class Codec:
         keys: Keyring | None = None,
         accept: Iterable[Cipher | Reader | Serializer | Compressor | str] = (),
         max_size: int = MAX_SIZE,
+        max_values: int | None = None,
+        max_total: int | None = None,
     ) -> Self:
         """Build the codec that a spec such as ``"msgpack+zstd+fernet"`` describes.
 
-        ``keys`` is for the ciphers that the spec or ``accept`` name. Raises ConfigurationError for
+        ``keys`` is for the ciphers that the spec or ``accept`` name, and the bounds are those of
+        the class. Raises ConfigurationError for
         an unknown or misplaced name, a cipher without keys, or keys that nothing uses.
         """
         if not isinstance(spec, str):
@@ -87,7 +94,13 @@ class Codec:
                 f"The codec {spec!r} has no cipher, so its keys would not be used: name one, as "
                 f"in '{spec}+aesgcm', or leave the keys out."
             )
-        return cls(**dict(zip(kinds, stages, strict=True)), accept=accepted, max_size=max_size)
+        return cls(
+            **dict(zip(kinds, stages, strict=True)),
+            accept=accepted,
+            max_size=max_size,
+            max_values=max_values,
+            max_total=max_total,
+        )
 
     @property
     def spec(self) -> str:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from strongroom.codec import registry
 from strongroom.codec.readers import is_encrypted_session, is_fernet_token
+from strongroom.codec.readers._forms import parse_json
 from strongroom.errors import PayloadError
 from strongroom.format import envelope
 from strongroom.format.ledger import without_link
@@ -31,8 +31,6 @@ def describe(stored: Stored) -> RowInfo:
         return RowInfo(format="encrypted-session", cipher="fernet")
     if is_fernet_token(stored):
         return RowInfo(format="fernet-token", cipher="fernet")
-    try:
-        registry.built_in("serializer", "json").loads(stored)
-    except PayloadError:
+    if isinstance(parse_json(stored), PayloadError):
         return RowInfo(format="unknown")
     return RowInfo(format="json", serializer="json")

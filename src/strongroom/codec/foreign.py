@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from strongroom.codec import guards
+from strongroom.codec.allowance import Allowance
 from strongroom.codec.chain import Chain
 from strongroom.codec.guards import NOT_MINE, Outcome
 from strongroom.codec.readers import is_fernet_token
@@ -11,10 +12,11 @@ from strongroom.format import envelope
 from strongroom.protocols import Stored
 
 
-def read(chain: Chain, stored: Stored, context: str) -> Outcome:
+def read(chain: Chain, stored: Stored, context: str, allowance: Allowance | None) -> Outcome:
     """Return the item of a row that is no envelope, or why its content cannot be read.
 
-    Raises DecodeError for a row whose form alone says that it is refused.
+    Raises DecodeError for a row whose form alone says that it is refused. If the row is more than
+    ``allowance`` has left, the outcome means nothing.
     """
     if envelope.is_linked(stored):
         raise CodecNotAcceptedError(
@@ -22,8 +24,13 @@ def read(chain: Chain, stored: Stored, context: str) -> Outcome:
         )
     if isinstance(stored, bytes) and envelope.has_text_magic(stored):
         raise EnvelopeError("The row is in its text form, in a binary column.")
-    if _size(stored, chain.max_size) > chain.max_size:
-        raise chain.too_large()
+    size = _size(stored, chain.max_size)
+    if size > chain.max_values:
+        problem = chain.payload_problem(size, stored, chain.count_bare)
+        if problem is not None:
+            raise problem
+    if allowance is not None and not allowance.take(stored, len(stored), chain.count_bare):
+        return allowance.error()
     for reader in chain.readers:
         outcome = guards.read(reader, stored, context)
         if outcome is not NOT_MINE:
@@ -34,7 +41,7 @@ def read(chain: Chain, stored: Stored, context: str) -> Outcome:
             "The row is a Fernet token, and this codec has no cipher. Was a setting lost? "
             "What an application sealed itself, accept=(FernetTokenReader(keys),) reads."
         )
-    return guards.loads(chain.serializer_of("json"), stored)
+    return guards.loads(chain.bare, stored)
 
 
 def _size(stored: Stored, bound: int) -> int:

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from time import perf_counter
 
+from strongroom.codec.allowance import Allowance, TotalSizeError
 from strongroom.codec.guards import Outcome
 from strongroom.codec.row_codec import RowCodec
 from strongroom.format.parts import parts
@@ -14,11 +15,14 @@ from strongroom.protocols import Item, Stored
 _INLINE_SECONDS = 0.01
 """How long the event loop waits for a batch before the rest of it goes to a thread."""
 
-_INLINE_BYTES = 64 * 1024
-"""How much is decoded between two looks at the clock."""
+_INLINE_BYTES = 16 * 1024
+"""How many stored bytes are decoded between two looks at the clock."""
 
-_INFLATING_BYTES = 4 * 1024
-"""The same, of rows that are compressed."""
+_INLINE_PAYLOAD = 256 * 1024
+"""How many bytes these may decode to; rows that decode to more go to a thread."""
+
+_INLINE_ROW = 128 * 1024
+"""How many bytes one of them may decompress to."""
 
 _LARGE_BYTES = 256 * 1024
 """How large a value is that goes to a thread at once."""
@@ -47,25 +51,42 @@ def _encode_all(encode_one: Callable[[Item], Stored], items: Sequence[Item]) -> 
     return [encode_one(item) for item in items]
 
 
-async def decode(bound: RowCodec, stored: Sequence[Stored]) -> list[Outcome]:
-    """Return what the rows of one session came to."""
-    most = _INFLATING_BYTES if bound.inflates else _INLINE_BYTES
-    if sum(map(len, stored)) <= most:
-        return bound.decode_many(stored)
+async def decode(codec: RowCodec, stored: Sequence[Stored]) -> list[Outcome]:
+    """Return the outcomes of the rows of one session; raises TotalSizeError.
+
+    Rows that may take long to decode go to a thread, whatever codec the session writes with: a
+    small row may decompress to a large item.
+    """
+    allowance = codec.allowance()
     outcomes: list[Outcome] = []
     until = perf_counter() + _INLINE_SECONDS
-    for part in parts(stored, most):
+    for part in parts(stored, _INLINE_BYTES):
         if perf_counter() > until or len(part[0]) > _LARGE_BYTES:
-            rest = stored[len(outcomes) :]
-            return outcomes + await asyncio.to_thread(_decode_all, bound, rest)
-        outcomes += bound.decode_many(part)
-    return outcomes
+            break
+        inline = Allowance(min(_INLINE_PAYLOAD, allowance.left), _INLINE_ROW)
+        try:
+            outcomes += codec.decode_many(part, inline)
+        except TotalSizeError:
+            break
+        allowance.left -= inline.total - inline.left
+    rest = stored[len(outcomes) :]
+    if not rest:
+        return outcomes
+    try:
+        return outcomes + await asyncio.to_thread(_decode_all, codec, rest, allowance)
+    except TotalSizeError:
+        outcomes.clear()  # A traceback that shows locals has no item to show.
+        raise
 
 
-def _decode_all(bound: RowCodec, stored: Sequence[Stored]) -> list[Outcome]:
+def _decode_all(codec: RowCodec, stored: Sequence[Stored], allowance: Allowance) -> list[Outcome]:
     outcomes: list[Outcome] = []
-    for part in parts(stored, _THREAD_BYTES):
-        outcomes += bound.decode_many(part)
+    try:
+        for part in parts(stored, _THREAD_BYTES):
+            outcomes += codec.decode_many(part, allowance)
+    except TotalSizeError:
+        outcomes.clear()
+        raise
     return outcomes
 
 

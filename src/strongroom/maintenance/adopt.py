@@ -9,9 +9,10 @@ from strongroom.errors import StrongroomError
 from strongroom.maintenance.linking import SessionLinker, ledger_of
 from strongroom.maintenance.progress import Meter, Progress
 from strongroom.maintenance.report import Failure, Failures
+from strongroom.sql import raw_ids
 from strongroom.sql.prefixes import check_prefix
 from strongroom.store.store import SessionStore, core_of
-from strongroom.store.walk import walk_sessions
+from strongroom.store.walk import walk_ids
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,13 +53,15 @@ async def adopt(
     failures = Failures()
     adopted = rows = skipped = 0
     meter = await Meter.of_rows(progress, "adopt", core, prefix)
-    async for page in walk_sessions(core, prefix=prefix):
-        for session in page:
-            linker = SessionLinker(core, ledger, session.session_id)
+    async for names in walk_ids(core, prefix=prefix):
+        for name in names:
+            if not raw_ids.is_text(name):
+                failures.add(name, None, raw_ids.refusal(name))
+                continue
             try:
-                linked = await _adopt_session(linker)
+                linked = await _adopt_session(SessionLinker(core, ledger, name))
             except StrongroomError as error:
-                failures.add(session.session_id, error.row_id, error)
+                failures.add(name, error.row_id, error)
                 continue
             if linked is None:
                 skipped += 1

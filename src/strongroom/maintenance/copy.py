@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from operator import itemgetter
 
 from strongroom.codec.guards import Outcome
 from strongroom.core.core import Core
@@ -11,8 +12,9 @@ from strongroom.errors import ConflictError, EncodeError, HistoryTamperedError, 
 from strongroom.maintenance.copy_check import Mismatch, check_copy
 from strongroom.maintenance.progress import Meter, Progress
 from strongroom.maintenance.report import Failure, Failures
-from strongroom.maintenance.verify import verify
-from strongroom.sql.rows import StoredRow
+from strongroom.maintenance.verify import no_time, verify
+from strongroom.sql import raw_ids
+from strongroom.sql.rows import SessionTimes, StoredRow
 from strongroom.store.row_decoder import RowDecoder
 from strongroom.store.sink import Sink
 from strongroom.store.store import SessionStore, core_of
@@ -25,8 +27,9 @@ class CopyReport:
 
     ``copied`` counts the rows that this run wrote, ``rows`` and ``sessions`` what was compared.
     ``failures`` lists the first 1,000 of the ``failed`` rows that could not be copied; the rows
-    behind one in its session were not copied either. ``mismatches`` lists the first 1,000 of the
-    ``mismatched`` sessions.
+    behind one in its session were not copied either. It also lists sessions whose id is not text,
+    which were not copied, and rows and sessions with a time that cannot be read, which were, and
+    have the time of the copy. ``mismatches`` lists the first 1,000 of the ``mismatched`` sessions.
     """
 
     sessions: int
@@ -65,8 +68,8 @@ async def copy(
     for a session id that the target's database cannot hold.
     """
     here, there = core_of(source), core_of(target)
-    await _copy_sessions(here, there, prefix)
     run = _Copy(here, there, batch_rows, batch_bytes)
+    await _copy_sessions(here, there, prefix, run.failures)
     meter = await Meter.of_rows(progress, "copy", here, prefix)
     async for batch in walk(here, prefix=prefix, batch_rows=batch_rows, batch_bytes=batch_bytes):
         await run.take(batch.rows)
@@ -94,17 +97,32 @@ async def _verify_source(source: SessionStore, prefix: str | None) -> None:
             raise HistoryTamperedError(failure.message).at(failure.session_id, failure.row_id)
 
 
-async def _copy_sessions(source: Core, target: Core, prefix: str | None) -> None:
+async def _copy_sessions(
+    source: Core, target: Core, prefix: str | None, failures: Failures
+) -> None:
     """Add the sessions with their times, those without items too."""
     async for page in walk_sessions(source, prefix=prefix):
+        rows: list[SessionTimes] = []
         for row in page:
-            try:
-                target.check_session_id(row.session_id)
-            except ValueError as error:
-                raise EncodeError(str(error)).at(row.session_id) from error
-        rows = sorted((row.session_id, row.created_at, row.updated_at) for row in page)
-        store = (await target.runner.statements()).store
-        await target.runner.write(store.add_sessions, rows)
+            if not raw_ids.is_text(row.session_id):
+                failures.add(row.session_id, None, raw_ids.refusal(row.session_id))
+                continue
+            for name, time in (("created_at", row.created_at), ("updated_at", row.updated_at)):
+                if time is None:
+                    failures.add(row.session_id, None, no_time(name))
+            _check_id(target, row.session_id)
+            rows.append((row.session_id, row.created_at, row.updated_at))
+        if rows:
+            store = (await target.runner.statements()).store
+            await target.runner.write(store.add_sessions, sorted(rows, key=itemgetter(0)))
+
+
+def _check_id(target: Core, session_id: str) -> None:
+    """Raise EncodeError for a session id that the target cannot hold."""
+    try:
+        target.check_session_id(session_id)
+    except ValueError as error:
+        raise EncodeError(str(error)).at(session_id) from error
 
 
 class _Copy:
@@ -114,6 +132,7 @@ class _Copy:
         self.sink = Sink(target, batch_rows=batch_rows, batch_bytes=batch_bytes)
         self.failures = Failures()
         self._decoder = RowDecoder(source)
+        self._target = target
         self._given_up: str | None = None
 
     async def take(self, rows: list[StoredRow]) -> None:
@@ -130,6 +149,7 @@ class _Copy:
         error = outcome if isinstance(outcome, StrongroomError) else None
         try:
             if error is None:
+                _check_id(self._target, row.session_id)
                 await self.sink.add(row.session_id, outcome, row.created_at)
         except EncodeError as refusal:
             error = refusal
@@ -138,7 +158,10 @@ class _Copy:
         if error is not None:
             self.failures.add(row.session_id, row.row_id, error)
             self._given_up = row.session_id
-        elif self.sink.is_full:
+            return
+        if row.created_at is None:
+            self.failures.add(row.session_id, row.row_id, no_time("created_at"))
+        if self.sink.is_full:
             await self.flush(row.session_id)
 
     async def flush(self, current: str | None = None) -> None:

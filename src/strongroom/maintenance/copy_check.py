@@ -11,6 +11,7 @@ from strongroom.core.core import Core
 from strongroom.errors import StrongroomError
 from strongroom.maintenance.progress import Meter
 from strongroom.maintenance.report import MOST_FAILURES
+from strongroom.sql import raw_ids
 from strongroom.sql.rows import FIRST_ID, StoredRow
 from strongroom.store.jsonlines import dump_item
 from strongroom.store.row_decoder import RowDecoder
@@ -76,7 +77,8 @@ class CopyCheck:
         await self._compare()
         async for page in walk_sessions(self._source, prefix=prefix, empty=True):
             self.sessions += len(page)
-            for session_id in await self._filled_in_target([row.session_id for row in page]):
+            names = [row.session_id for row in page if raw_ids.is_text(row.session_id)]
+            for session_id in await self._filled_in_target(names):
                 self._note(session_id, 0, await self._count_in_target(session_id))
 
     async def _filled_in_target(self, session_ids: list[str]) -> list[str]:
@@ -92,9 +94,12 @@ class CopyCheck:
         session_id, mine = self._session_id, self._digest
         if session_id is None:
             return
-        theirs = await self._read_target(session_id, mine)
         self.sessions += 1
         self.rows += mine.count
+        if not raw_ids.is_text(session_id):
+            self._note(session_id, mine.count, 0)  # no session of the target has this id
+            return
+        theirs = await self._read_target(session_id, mine)
         if not mine.equals(theirs):
             self._note(session_id, mine.count, theirs.count)
 
@@ -117,7 +122,11 @@ class CopyCheck:
         self.mismatched += 1
         if len(self.mismatches) < MOST_FAILURES:
             self.mismatches.append(
-                Mismatch(session_id=session_id, source_rows=source_rows, target_rows=target_rows)
+                Mismatch(
+                    session_id=raw_ids.shown(session_id),
+                    source_rows=source_rows,
+                    target_rows=target_rows,
+                )
             )
 
 

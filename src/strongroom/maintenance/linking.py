@@ -9,7 +9,12 @@ from typing import Concatenate, NamedTuple, ParamSpec, TypeVar
 from sqlalchemy import Connection
 
 from strongroom.core.core import Core
-from strongroom.errors import ConfigurationError, HistoryTamperedError, UnknownKeyError
+from strongroom.errors import (
+    ConfigurationError,
+    EnvelopeError,
+    HistoryTamperedError,
+    UnknownKeyError,
+)
 from strongroom.format import envelope
 from strongroom.format.ledger import NO_UID, Head, LinkedRow, link_size
 from strongroom.history.head import HeadStore, Seen
@@ -95,6 +100,7 @@ class SessionLinker:
         for rows in self._batches(conn, sql):
             values: list[Stored] = []
             for row in rows:
+                self._check_type(row)
                 if fresh and envelope.is_linked(row[1]):
                     self.ledger.refuse("the row is linked already, and there is no head", row[0])
                 kind, value = self._opened(row)
@@ -121,6 +127,14 @@ class SessionLinker:
                 return
             yield rows
             place = rows[-1][0]
+
+    def _check_type(self, row: LinkedRow) -> None:
+        """Raise EnvelopeError for a value that no link can stand before: SQLite holds such."""
+        if isinstance(row[1], str) != self._core.is_text:
+            raise EnvelopeError(
+                "The row's value is not of the type of its column, and cannot be linked. Put it "
+                "right, or delete the row, by SQL."
+            ).at(self._session_id, row[0])
 
     def _opened(self, row: LinkedRow) -> tuple[str, Stored]:
         """Return what kind of row this is, and the value behind its link."""

@@ -17,7 +17,7 @@ class Pace:
 
     def batch(self, rows: int) -> int:
         """Return how many rows may be done in one go: not more than a second's."""
-        return rows if self._rate is None else max(1, min(rows, int(self._rate)))
+        return rows if self._rate is None else max(1, int(min(rows, self._rate)))
 
     async def after(self, rows: int) -> None:
         """Wait as long as these rows may take."""

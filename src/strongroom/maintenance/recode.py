@@ -12,10 +12,11 @@ from strongroom.maintenance.pace import Pace
 from strongroom.maintenance.progress import Meter, Progress
 from strongroom.maintenance.report import Failure, Failures
 from strongroom.maintenance.written_form import WrittenForm
+from strongroom.sql import raw_ids
 from strongroom.sql.rows import Change, StoredRow
 from strongroom.store.row_decoder import RowDecoder
 from strongroom.store.store import SessionStore, core_of
-from strongroom.store.walk import BATCH_BYTES, walk
+from strongroom.store.walk import BATCH_BYTES, walk, walk_headed
 
 _BATCH_ROWS = 200
 
@@ -26,7 +27,8 @@ class RecodeReport:
 
     ``rows`` is how many rows the last pass saw, ``recoded`` how many were rewritten in all
     passes; in a dry run, how many would be. ``failures`` lists the first 1,000 of the ``failed``
-    rows, which do not open, or hold what the store's codec cannot write; they are as they were.
+    rows, which do not open, or hold what the store's codec cannot write, and of the sessions whose
+    head does not verify; they are as they were.
     """
 
     rows: int
@@ -60,7 +62,7 @@ async def recode(
     once all workers write the new form. Kill it at any time, and start it again.
 
     Under a ledger each row's link is verified first and then renewed under its primary key, and the
-    heads are in the end.
+    heads are in the end. A head that does not verify, or whose rows are all gone, is a failure.
 
     ``prefix`` is of session ids. ``rows_per_second`` limits the rows that are rewritten. A batch
     has at most ``batch_rows`` rows and ``batch_bytes`` bytes of old values, or one row.
@@ -74,8 +76,8 @@ async def recode(
         await run.rewrite_all(prefix, pace, meter, batch_rows, batch_bytes)
         recoded += run.recoded
         if dry_run or not run.found:
-            if core.ledger is not None and not dry_run:
-                await _renew_heads(core, core.ledger, prefix)
+            if core.ledger is not None:
+                await _renew_heads(core, core.ledger, prefix, run.failures, dry_run=dry_run)
             return RecodeReport(
                 rows=run.rows,
                 recoded=recoded,
@@ -147,16 +149,19 @@ class _Pass:
         return changes
 
 
-async def _renew_heads(core: Core, ledger: Ledger, prefix: str | None) -> None:
-    """Put every head under the ledger's primary key."""
-    sql = (await core.runner.statements()).ledger
-    assert sql is not None  # noqa: S101 - the store has a ledger
-    after: str | None = None
-    while True:
-        names = await core.runner.read(sql.headed_ids, after, _BATCH_ROWS)
+async def _renew_heads(
+    core: Core, ledger: Ledger, prefix: str | None, failures: Failures, *, dry_run: bool
+) -> None:
+    """Put every head under the ledger's primary key; note those that do not verify."""
+    async for names in walk_headed(core, prefix=prefix):
         for name in names:
-            if name.startswith(prefix or ""):
-                await core.ledgered_history(name, ledger).renew()
-        if len(names) < _BATCH_ROWS:
-            return
-        after = names[-1]
+            if not raw_ids.is_text(name):
+                failures.add(name, None, raw_ids.refusal(name))
+                continue
+            history = core.ledgered_history(name, ledger)
+            try:
+                await history.last(1)
+                if not dry_run:
+                    await history.renew()
+            except StrongroomError as error:
+                failures.add(name, error.row_id, error)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-from strongroom.codec.guards import Outcome
 from strongroom.errors import StrongroomError
-from strongroom.sql.rows import StoredRow
+from strongroom.sql import raw_ids
 
 MOST_FAILURES = 1000
 """How many failures a report lists; all are counted."""
@@ -15,9 +13,11 @@ MOST_FAILURES = 1000
 
 @dataclass(frozen=True, kw_only=True)
 class Failure:
-    """A row that was left as it is, and why: the class and the message of its error.
+    r"""A row that was left as it is, and why: the class and the message of its error.
 
-    ``row_id`` is None where it is a session that a ledger does not vouch for.
+    ``row_id`` is None where it is a session: one that a ledger does not vouch for, or whose id or
+    times cannot be read. An id that is not text is shown with its bytes escaped, ``user-\xff``, or
+    as SQL writes a blob, ``x'00ff'``.
     """
 
     session_id: str
@@ -39,18 +39,12 @@ class Failures:
         if len(self._listed) < MOST_FAILURES:
             self._listed.append(
                 Failure(
-                    session_id=session_id,
+                    session_id=raw_ids.shown(session_id),
                     row_id=row_id,
                     error=type(error).__name__,
                     message=error.message,
                 )
             )
-
-    def add_refused(self, rows: Sequence[StoredRow], outcomes: Sequence[Outcome]) -> None:
-        """Note those of the rows whose outcome is an error."""
-        for row, outcome in zip(rows, outcomes, strict=True):
-            if isinstance(outcome, StrongroomError):
-                self.add(row.session_id, row.row_id, outcome)
 
     @property
     def listed(self) -> tuple[Failure, ...]:

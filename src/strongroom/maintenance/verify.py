@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from strongroom.codec.guards import Outcome
 from strongroom.core.core import Core
-from strongroom.errors import ConflictError, DecodeError, StrongroomError
-from strongroom.history.protocol import History
-from strongroom.ledger.ledger import Ledger
+from strongroom.errors import DecodeError, StrongroomError
 from strongroom.maintenance.progress import Meter, Progress
 from strongroom.maintenance.report import Failure, Failures
-from strongroom.sql.rows import Row
+from strongroom.maintenance.verify_histories import HistoriesCheck
+from strongroom.sql import raw_ids
+from strongroom.sql.rows import StoredRow
 from strongroom.store.row_decoder import RowDecoder
 from strongroom.store.store import SessionStore, core_of
 from strongroom.store.walk import BATCH_BYTES, BATCH_ROWS, walk, walk_sessions
@@ -19,9 +20,12 @@ from strongroom.store.walk import BATCH_BYTES, BATCH_ROWS, walk, walk_sessions
 
 @dataclass(frozen=True, kw_only=True)
 class VerifyReport:
-    """How many rows were read, and which did not open.
+    """How many rows were read, and what cannot be read.
 
-    ``failures`` lists the first 1,000 of the ``failed`` rows.
+    ``failures`` lists the first 1,000 of the ``failed`` rows and sessions. A row has failed that
+    does not open, or whose ``created_at`` is no time; a session whose id is not text, one of whose
+    times is no time, or that its ledger does not vouch for. A session that only the witness knows
+    is named by its key there, 64 hexadecimal digits.
     """
 
     rows: int
@@ -30,7 +34,7 @@ class VerifyReport:
 
     @property
     def ok(self) -> bool:
-        """Return whether every row opened."""
+        """Return whether everything can be read."""
         return not self.failed
 
 
@@ -44,14 +48,18 @@ async def verify(
 ) -> VerifyReport:
     """Read every row with the store's codec, and report each that does not open.
 
-    ``prefix`` is of session ids. The store may be in use meanwhile.
+    ``prefix`` is of session ids. The store may be in use meanwhile. Under a ledger each history is
+    verified, also where only its head or its rows are left. A witness that lists its ``keys`` is
+    compared with the heads, but not under a prefix, since its keys do not tell the session ids.
     """
     core, failures = core_of(store), Failures()
     meter = await Meter.of_rows(progress, "verify", core, prefix)
     if core.ledger is not None:
-        rows = await _verify_histories(core, core.ledger, prefix, failures, meter)
+        check = HistoriesCheck(core, core.ledger, failures, meter)
+        rows = await check.run(prefix)
     else:
         rows = await _verify_rows(core, prefix, failures, meter, batch_rows, batch_bytes)
+    await _verify_sessions(core, prefix, failures)
     meter.finish()
     return VerifyReport(rows=rows, failed=failures.total, failures=failures.listed)
 
@@ -67,65 +75,34 @@ async def _verify_rows(
     rows = 0
     decoder = RowDecoder(core)
     async for batch in walk(core, prefix=prefix, batch_rows=batch_rows, batch_bytes=batch_bytes):
-        failures.add_refused(batch.rows, await decoder.decode(batch.rows))
+        _note(batch.rows, await decoder.decode(batch.rows), failures)
         rows += len(batch.rows)
         meter.add(batch.seen)
     return rows
 
 
-async def _verify_histories(
-    core: Core, ledger: Ledger, prefix: str | None, failures: Failures, meter: Meter
-) -> int:
-    """Verify each session as its ledger has it, and those of which only the head is left."""
-    rows = 0
+async def _verify_sessions(core: Core, prefix: str | None, failures: Failures) -> None:
+    """Report the sessions whose id or times cannot be read."""
     async for page in walk_sessions(core, prefix=prefix):
-        for session in page:
-            rows += await _verify_history(core, ledger, session.session_id, failures, meter)
-    async for names in _headed_ids_without_session(core):
-        for name in names:
-            if name.startswith(prefix or ""):
-                rows += await _verify_history(core, ledger, name, failures, meter)
-    return rows
+        for row in page:
+            if not raw_ids.is_text(row.session_id):
+                failures.add(row.session_id, None, raw_ids.refusal(row.session_id))
+            elif row.created_at is None or row.updated_at is None:
+                name = "updated_at" if row.updated_at is None else "created_at"
+                failures.add(row.session_id, None, no_time(name))
 
 
-async def _headed_ids_without_session(core: Core) -> AsyncIterator[list[str]]:
-    listing, after = (await core.runner.statements()).store.listing, ""
-    while True:
-        names = await core.runner.read(listing.headed_ids_without_session, after, BATCH_ROWS)
-        yield names
-        if len(names) < BATCH_ROWS:
-            return
-        after = names[-1]
+def _note(rows: Sequence[StoredRow], outcomes: Sequence[Outcome], failures: Failures) -> None:
+    """Note the rows that do not open or have no time; no frame that awaits holds an item."""
+    for row, outcome in zip(rows, outcomes, strict=True):
+        if isinstance(outcome, StrongroomError):
+            failures.add(row.session_id, row.row_id, outcome)
+        elif row.created_at is None:
+            failures.add(row.session_id, row.row_id, no_time("created_at"))
 
 
-async def _verify_history(
-    core: Core, ledger: Ledger, session_id: str, failures: Failures, meter: Meter
-) -> int:
-    seen = 0
-    history = core.ledgered_history(session_id, ledger)
-    batches = history.batches(BATCH_ROWS)
-    while True:
-        try:
-            async for rows in batches:
-                seen += await _verify_batch(core, session_id, rows, failures)
-                meter.add(len(rows))
-        except ConflictError:
-            # Others have changed what was read, so the session is read in one go instead.
-            batches, seen = _at_once(history), 0
-        except StrongroomError as error:
-            failures.add(session_id, error.row_id, error)
-            return seen
-        else:
-            return seen
-
-
-async def _at_once(history: History) -> AsyncIterator[list[Row]]:
-    yield await history.rows()
-
-
-async def _verify_batch(core: Core, session_id: str, rows: list[Row], failures: Failures) -> int:
-    outcomes = await core.decode(core.row_codec(session_id), [value for _, value in rows])
-    for (row_id, _), outcome in zip(rows, outcomes, strict=True):
-        if isinstance(outcome, DecodeError):
-            failures.add(session_id, row_id, outcome)
-    return len(rows)
+def no_time(column: str) -> DecodeError:
+    """Return the error for a time that cannot be read."""
+    return DecodeError(
+        f"Its {column} in the database is not a time of the years 1 to 9999. Set it by SQL."
+    )

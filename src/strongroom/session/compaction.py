@@ -61,6 +61,14 @@ class Compaction:
 
         return Snapshot(items, len(fetched) <= limit, replace_suffix)
 
+    async def check_readable(self) -> None:
+        """Raise DecodeError for a row that cannot be read: a compaction has not seen it."""
+        outcomes = await self.items.outcomes(await self.history.rows(), self.deserialize)
+        errors = [outcome for outcome in outcomes if isinstance(outcome, DecodeError)]
+        del outcomes  # an error keeps this frame
+        if errors:
+            raise errors[0]
+
     async def _prunable(self, end: int, batch: int, prune: Callable[[Item], bool]) -> set[int]:
         """Return the ids of the readable items at the very beginning that may be dropped."""
         doomed: set[int] = set()

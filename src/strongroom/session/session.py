@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Self, Unpack, cast
 from strongroom.core.build import build_core
 from strongroom.core.core import Core
 from strongroom.core.unreadable import OnError
-from strongroom.errors import DecodeError
 from strongroom.session.compaction import Compaction, Snapshot
 from strongroom.session.items import Hook, ReadableRows, SessionItems
 from strongroom.session.settings import coerce_settings, resolve_limit
@@ -106,8 +105,6 @@ class SQLAlchemySession:
         self.session_id = session_id
         self.session_settings = session_settings
 
-    # What the session is ----------------------------------------------------------------------
-
     @property
     def session_id(self) -> str:
         """The id of the conversation; setting it turns to another one."""
@@ -144,8 +141,6 @@ class SQLAlchemySession:
 
     async def __aexit__(self, *exc_info: object) -> None:
         await self.aclose()
-
-    # What openai-agents asks of a session -------------------------------------------------------
 
     async def get_items(self, limit: int | None = None) -> list[TResponseInputItem]:
         """Return the items, oldest first; with a limit, the latest ones.
@@ -192,8 +187,6 @@ class SQLAlchemySession:
         """Remove all items, readable or not, and the session."""
         await self._history.clear()
 
-    # What else a session does -------------------------------------------------------------------
-
     async def replace_items(self, items: list[TResponseInputItem]) -> None:
         """Put a batch in the place of the whole history, in one transaction.
 
@@ -227,14 +220,7 @@ class SQLAlchemySession:
         if self._overrides_operations:
             return False
         try:
-            rows = await self._history.rows()
-            errors = [
-                outcome
-                for outcome in await self._items.outcomes(rows, self._decode_hook)
-                if isinstance(outcome, DecodeError)
-            ]
-            if errors:
-                raise errors[0]
+            await self._compaction.check_readable()
             await self.replace_items(items)
         finally:
             del items  # an error keeps this frame
@@ -249,10 +235,11 @@ class SQLAlchemySession:
         """Return the latest items for openai-agents' compaction; None if a subclass differs."""
         if self._overrides_operations:
             return None
-        compaction = Compaction(self._history, self._items, self._encode_hook, self._decode_hook)
-        return await compaction.snapshot(limit, prune_prefix)
+        return await self._compaction.snapshot(limit, prune_prefix)
 
-    # Hooks --------------------------------------------------------------------------------------
+    @property
+    def _compaction(self) -> Compaction:
+        return Compaction(self._history, self._items, self._encode_hook, self._decode_hook)
 
     async def _serialize_item(self, item: TResponseInputItem) -> str:
         """Return what the column holds for an item: str in a text column, bytes in a binary one."""
@@ -282,11 +269,7 @@ class SQLAlchemySession:
             for name in ("get_items", "add_items", "pop_item", "clear_session")
         )
 
-    # What subclasses of openai-agents' class know -----------------------------------------------
-
-    @property
-    def _engine(self) -> AsyncEngine:
-        return self._core.runner.engine
+    _engine = engine  # this and the following are known to subclasses of openai-agents' class
 
     @property
     def _metadata(self) -> MetaData:
@@ -306,8 +289,6 @@ class SQLAlchemySession:
 
     async def _ensure_tables(self) -> None:
         await self._core.runner.statements()
-
-    # Between items and rows ---------------------------------------------------------------------
 
     @property
     def _items(self) -> SessionItems:

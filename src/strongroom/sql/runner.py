@@ -60,6 +60,11 @@ class Runner:
             raise ConfigurationError(
                 f'column_type is "text" or "binary", not {names.column_type!r}.'
             )
+        if names.messages in {names.sessions, f"{names.sessions}_heads"}:
+            raise ConfigurationError(
+                f"sessions_table and messages_table name two tables, and a ledger adds "
+                f"{names.sessions}_heads: {names.messages!r} cannot be the table of messages too."
+            )
         self.engine = engine
         self.names = names
         self._engine = engine.sync_engine

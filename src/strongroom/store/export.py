@@ -10,11 +10,12 @@ from strongroom.core.core import Core
 from strongroom.errors import DecodeError, EncodeError, StrongroomError
 from strongroom.history.verified import VerifiedRows
 from strongroom.ledger.ledger import Ledger
-from strongroom.sql.rows import StoredRow
+from strongroom.sql import raw_ids
+from strongroom.sql.rows import FIRST_ID, StoredRow
 from strongroom.sql.times import micros_to_utc
 from strongroom.store.jsonlines import dump_line
 from strongroom.store.row_decoder import RowDecoder
-from strongroom.store.walk import BATCH_ROWS, walk, walk_sessions
+from strongroom.store.walk import BATCH_ROWS, walk, walk_ids
 
 _Batch: TypeAlias = tuple[list[StoredRow], list[Outcome]]
 
@@ -71,6 +72,9 @@ async def _verified_batches(
 ) -> AsyncIterator[_Batch]:
     """Yield the rows of histories that are verified as they are read, times included."""
     async for name in _session_ids(core, session_id, prefix):
+        if not raw_ids.is_text(name):
+            yield [StoredRow(name, FIRST_ID, b"", None)], [raw_ids.refusal(name)]
+            continue
         async for verified in core.ledgered_history(name, ledger).verified_batches(BATCH_ROWS):
             yield await _decoded(core, name, verified)
 
@@ -81,9 +85,9 @@ async def _session_ids(
     if session_id is not None:
         yield session_id
         return
-    async for page in walk_sessions(core, prefix=prefix):
-        for session in page:
-            yield session.session_id
+    async for names in walk_ids(core, prefix=prefix):
+        for name in names:
+            yield name
 
 
 async def _decoded(core: Core, session_id: str, verified: VerifiedRows) -> _Batch:

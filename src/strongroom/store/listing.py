@@ -6,6 +6,7 @@ import datetime as dt
 from dataclasses import dataclass
 
 from strongroom.core.core import Core
+from strongroom.sql import raw_ids
 from strongroom.sql.prefixes import check_prefix
 
 
@@ -13,7 +14,10 @@ from strongroom.sql.prefixes import check_prefix
 class SessionInfo:
     """A session and how many rows it has; the times are aware, in UTC.
 
-    A time that is no time in the table is None.
+    A time is None that is no time in the table, or no time that Python has. Both are None for a
+    session that has rows and no row in the table of sessions, or of which only a ledger's head is
+    left. A session id of the table that is not UTF-8 has lone surrogates for its bytes, as
+    ``os.fsdecode`` puts them into names of files: print it with ``ascii()``.
     """
 
     session_id: str
@@ -36,16 +40,22 @@ async def list_sessions(
         raise ValueError(f"limit is 0 or more, not {limit}.")
     before = None if updated_before is None else in_utc("updated_before", updated_before)
     since = None if updated_after is None else in_utc("updated_after", updated_after)
-    listing = (await core.runner.statements()).store.listing
+    store = (await core.runner.statements()).store
     rows = await core.runner.read(
-        listing.page,
+        store.listing.page,
         after=after,
         prefix=prefix,
         updated_before=before,
         updated_after=since,
         limit=limit,
     )
-    return [SessionInfo(**row._asdict()) for row in rows]
+    if before is None and since is None:
+        upto = rows[-1].session_id if rows and len(rows) == limit else None
+        rows += await core.runner.read(
+            store.unregistered.page, after=after, upto=upto, prefix=prefix, limit=limit
+        )
+        rows.sort(key=lambda row: raw_ids.order(row.session_id))
+    return [SessionInfo(**row._asdict()) for row in rows[:limit]]
 
 
 def in_utc(name: str, time: dt.datetime) -> dt.datetime:

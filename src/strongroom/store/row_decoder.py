@@ -12,6 +12,7 @@ from strongroom.errors import EnvelopeError, StrongroomError
 from strongroom.format.ledger import without_link
 from strongroom.ledger.session_ledger import SessionLedger
 from strongroom.protocols import Item, Stored
+from strongroom.sql import raw_ids
 from strongroom.sql.rows import StoredRow
 
 
@@ -51,6 +52,9 @@ class RowDecoder:
         """Return each row's item, or the StrongroomError that says where."""
         outcomes: list[Outcome] = []
         for session_id, group in groupby(rows, key=lambda row: row.session_id):
+            if not raw_ids.is_text(session_id):
+                outcomes += [raw_ids.refusal(session_id, row.row_id) for row in group]
+                continue
             codec = self.codec_of(session_id)
             if self._ledger is not None:
                 outcomes += [self._open_linked(codec, self._ledger, row) for row in group]
@@ -62,7 +66,7 @@ class RowDecoder:
                 # The library that a row needs is not installed: the others may still be read.
                 outcomes += [_outcome(codec, value) for value in values]
         for row, outcome in zip(rows, outcomes, strict=True):
-            if isinstance(outcome, StrongroomError):
+            if isinstance(outcome, StrongroomError) and raw_ids.is_text(row.session_id):
                 outcome.at(row.session_id, row.row_id)
         return outcomes
 

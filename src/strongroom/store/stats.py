@@ -22,9 +22,10 @@ _ENCRYPTED_SESSION = re.compile(r'\s*\{\s*"__enc__"\s*:\s*1\s*[,}]')
 class Stats:
     """What a store holds, as far as can be told without a key.
 
-    ``bytes`` is that of the values as they are stored. ``formats`` counts rows by codec spec, or by
-    the format of what is no row of strongroom's: ``encrypted-session``, ``fernet-token``,
-    ``damaged``, ``unknown``. ``key_ids`` counts rows by the key that sealed them.
+    ``sessions`` counts those too that have rows, or a ledger's head that says so, and no row in the
+    table of sessions. ``bytes`` is that of the values as they are stored. ``formats`` counts rows
+    by codec spec, or by the format of what is no row of strongroom's: ``encrypted-session``,
+    ``fernet-token``, ``damaged``, ``unknown``. ``key_ids`` counts rows by the key that sealed them.
     """
 
     sessions: int
@@ -47,15 +48,27 @@ async def stats(core: Core) -> Stats:
             formats[spec] += 1
             if key_id is not None:
                 key_ids[key_id] += 1
-    listing = (await core.runner.statements()).store.listing
-    sessions = await core.runner.read(listing.count)
     return Stats(
-        sessions=sessions,
+        sessions=await _count_sessions(core),
         rows=rows,
         bytes=size,
         formats=dict(formats.most_common()),
         key_ids=dict(key_ids.most_common()),
     )
+
+
+async def _count_sessions(core: Core) -> int:
+    """Count sessions, also those that have rows and no row in the table of sessions."""
+    store = (await core.runner.statements()).store
+    sessions, after = await core.runner.read(store.listing.count), None
+    while True:
+        page = await core.runner.read(
+            store.unregistered.page, after=after, upto=None, prefix=None, limit=_BATCH_ROWS
+        )
+        sessions += len(page)
+        if len(page) < _BATCH_ROWS:
+            return sessions
+        after = page[-1].session_id
 
 
 def _describe(row: RowPrefix) -> tuple[str, str | None]:

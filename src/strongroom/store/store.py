@@ -151,7 +151,8 @@ class SessionStore:
         """Return a page of sessions in the order of their ids' bytes, with their rows counted.
 
         ``after`` is the last session id of the page before. ``prefix`` is compared byte for byte.
-        Times are aware, in UTC; ValueError for naive ones.
+        Times are aware, in UTC; ValueError for naive ones. A session whose own row is gone is
+        listed by its messages, or by the head that a ledger has of it, unless a time is asked for.
         """
         return await listing.list_sessions(
             self._core, prefix, updated_before, updated_after, after, limit
@@ -167,10 +168,11 @@ class SessionStore:
     ) -> int:
         """Remove the sessions last updated before a time, in batches; returns how many.
 
-        A session that is written to meanwhile stays. With a ledger, so does one whose head or
-        newest row does not verify, or whose newest row is younger than its ``updated_at``: it is
-        logged, and when the others are gone HistoryTamperedError or UnknownKeyError is raised for
-        the first such session. ValueError for a naive time.
+        A session that is written to meanwhile stays. So does one whose time cannot be read, that
+        has no row of its own, or whose id is not text: it is logged. With a ledger, so does one
+        whose head or newest row does not verify, or whose newest row is younger than its
+        ``updated_at``: it is logged, and when the others are gone HistoryTamperedError or
+        UnknownKeyError is raised for the first such session. ValueError for a naive time.
         """
         return await deletion.delete_sessions(self._core, updated_before, prefix, batch_size)
 

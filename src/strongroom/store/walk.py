@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from functools import partial
 from typing import NamedTuple
 
 from strongroom.core.core import Core
@@ -52,7 +53,10 @@ async def walk_sessions(
     empty: bool = False,
     batch: int = BATCH_ROWS,
 ) -> AsyncIterator[list[SessionRow]]:
-    """Yield the sessions of a store, or the ``empty`` ones, nothing counted."""
+    """Yield the sessions of a store, or the ``empty`` ones, nothing counted.
+
+    ``updated_before`` leaves in those whose time of update cannot be read, which is None.
+    """
     check_prefix(prefix)
     store = (await core.runner.statements()).store
     place, first = store.columns.start(prefix)[0], True
@@ -69,6 +73,49 @@ async def walk_sessions(
         if len(page) < batch:
             return
         place, first = page[-1].session_id, False
+
+
+async def walk_unregistered(
+    core: Core, *, prefix: str | None = None, batch: int = BATCH_ROWS
+) -> AsyncIterator[list[str]]:
+    """Yield the ids that have a head or messages, and no row in the table of sessions.
+
+    A session that was cleared under a ledger has a head.
+    """
+    lost = (await core.runner.statements()).store.unregistered
+    for find in (lost.headed, lost.headless):
+        async for names in _walk_names(core, find, prefix, batch):
+            yield names
+
+
+async def walk_headed(core: Core, *, prefix: str | None = None) -> AsyncIterator[list[str]]:
+    """Yield the ids of all sessions that a ledger has a head for."""
+    heads = (await core.runner.statements()).store.unregistered
+    find = partial(heads.headed, every=True)
+    async for names in _walk_names(core, find, prefix, BATCH_ROWS):
+        yield names
+
+
+async def _walk_names(
+    core: Core, find: Callable[..., list[str]], prefix: str | None, batch: int
+) -> AsyncIterator[list[str]]:
+    check_prefix(prefix)
+    place, first = (await core.runner.statements()).store.columns.start(prefix)[0], True
+    while True:
+        names = await core.runner.read(find, place, prefix, batch, first=first)
+        if names:
+            yield names
+        if len(names) < batch:
+            return
+        place, first = names[-1], False
+
+
+async def walk_ids(core: Core, *, prefix: str | None = None) -> AsyncIterator[list[str]]:
+    """Yield the ids of all sessions, also of those that have no row in the table of sessions."""
+    async for page in walk_sessions(core, prefix=prefix):
+        yield [row.session_id for row in page]
+    async for names in walk_unregistered(core, prefix=prefix):
+        yield names
 
 
 async def walk(

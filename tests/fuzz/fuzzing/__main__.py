@@ -31,6 +31,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return _again(form, found["case"])
     seed = options.seed or secrets.token_hex(4)
     if options.case:
+        if not (options.form and options.seed and options.case.isdecimal()):
+            parser.error("a case is a number, and takes the form and the seed that it is of")
         with closing(FORMS[options.form]()) as form:
             return _again(form, loop.case_of(form, seed, int(options.case)))
     chosen = {options.form: FORMS[options.form]} if options.form else FORMS

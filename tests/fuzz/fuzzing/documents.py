@@ -9,7 +9,7 @@ from typing import Any
 from fuzzing import mutation
 
 SECRET = "the-safe-opens-with-8-12-40"
-"""What no error may show: every item of a sealed row holds it."""
+"""A text in the item of every sealed row; no error may show it."""
 
 _STRINGS = (
     "",

@@ -15,7 +15,7 @@ from fuzzing.sealing import CONTEXT
 from fuzzing.tables import OTHER
 
 GIVEN = "the-line-holds-8-12-40"
-"""What the lines say; the message of no error may show it."""
+"""A text in most lines; the message of no error may show it."""
 
 _IDS = (CONTEXT, CONTEXT, CONTEXT, OTHER, "new", "Über 🎉", "a" * 3_000, " ", "$bytes")
 _ODD_IDS = ("", "\0", "a\0b", "\ud800", None, 1, ["x"], {"$bytes": "YQ=="}, True)

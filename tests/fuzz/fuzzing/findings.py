@@ -33,7 +33,7 @@ class Finding(Exception):  # noqa: N818 - it is a result
 
     @property
     def signature(self) -> tuple[str, ...]:
-        """What tells a finding from another one; two cases may share it."""
+        """The identity of a finding; several cases may share it."""
         return (self.kind, *(self.places or (self.detail,)))
 
 

@@ -1,4 +1,4 @@
-"""What a ledger has to make of a history that somebody has edited."""
+"""Checks of a history that somebody has edited: the ledger refuses it as the format says."""
 
 from __future__ import annotations
 

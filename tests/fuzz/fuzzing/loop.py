@@ -21,7 +21,7 @@ _MOST_SHOWN = 20
 
 @dataclass
 class Report:
-    """What a form came to."""
+    """The counts of one form."""
 
     form: str
     seed: str

@@ -1,4 +1,4 @@
-"""What sessions and stores have to do with a history that has bad rows in it."""
+"""Operations on a history with bad rows, and how each of them has to end."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ async def pop(trial: Trial) -> None:
     for _ in range(len(trial.outcomes) + 1):
         held = await tables.count(trial.store, CONTEXT)
         found = await trial.attempt("pop_item", trial.session.pop_item())
-        while expected and is_error(expected[-1]) and trial.store.leaves_out(expected[-1]):
+        while expected and is_error(expected[-1]) and trial.leaves_out(expected[-1]):
             expected.pop()
         if not expected:
             trial.compare("pop_item", found, None)

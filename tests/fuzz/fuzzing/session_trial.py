@@ -26,7 +26,7 @@ class Trial:
         self.outcomes: list[Any] = []
         self._values = values
         self.bad = {n for n, row in enumerate(case["rows"], 1) if type(row) is not int}
-        # What the column should not hold is read in other ways by sessions and by stores.
+        # Sessions and stores differ in how they read a value of the wrong type.
         kind = str if case["column"] == "text" else bytes
         odd = [value for value in values if not isinstance(value, kind)]
         self.odd = bool(odd or "times" in case or "updated_at" in case)
@@ -53,7 +53,7 @@ class Trial:
 
     @property
     def label(self) -> str:
-        """What the case came to, in a word."""
+        """The outcome of the case, in a word."""
         errors = [type(outcome).__name__ for outcome in self.outcomes if is_error(outcome)]
         return errors[0] if errors else "odd" if self.odd else "read"
 
@@ -63,9 +63,14 @@ class Trial:
         for outcome in outcomes:
             if not is_error(outcome):
                 kept.append(outcome)
-            elif not self.store.leaves_out(outcome):
+            elif not self.leaves_out(outcome):
                 return outcome
         return kept
+
+    def leaves_out(self, error: DecodeError) -> bool:
+        """Say whether a read may leave out the row with this error."""
+        bare = type(error).__name__ == "NotJSONError" and self.store.codec.cipher is None
+        return self.store.on_error == "skip" or (self.store.on_error is None and bare)
 
     async def attempt(self, what: str, work: Awaitable[Any]) -> Any:
         """Await an operation; an error of ours is checked and returned."""

@@ -47,6 +47,7 @@ _VALUES = (
     "waYB",
     b"\xc1\xa6\x01",
 )
+_CHECKS = sorted(session_checks.CHECKS)
 
 
 class Sessions:
@@ -62,19 +63,21 @@ class Sessions:
     def generate(self, rng: Random) -> Case:
         """Return a history with one bad row, or two, and what is done with it."""
         spec, column = rng.choice(SPECS), rng.choice(("text", "binary"))
-        rows: list[Any] = list(range(rng.randrange(2, 6)))
+        many = rng.random() < 0.01  # a batch that is decoded in parts
+        rows: list[Any] = list(range(rng.randrange(100, 300) if many else rng.randrange(2, 6)))
         bad = {place: self._bad(rng, spec, column) for place in _places(rng, rows)}
         rows = [bad[row][0] if row in bad else row for row in rows]
-        # What one of them holds in the clear may be shown.
+        # An error may show a row that was stored in the clear.
         hidden = all(secrets for _, secrets in bad.values())
         secrets = [NEIGHBOUR, *([documents.SECRET] if hidden else [])]
         case = {
             "spec": spec,
+            "accept": rng.choice(([], [], ["plaintext"])) if "+" in spec else [],
             "column": column,
             "on_error": rng.choice((None, "raise", "raise", "skip")),
             "rows": rows,
             "secrets": secrets if "+" in spec else [],
-            "do": rng.sample(sorted(session_checks.CHECKS), 4),
+            "do": ["get_items", "limited", "export"] if many else rng.sample(_CHECKS, 4),
         }
         if rng.random() < 0.03:
             case["times"] = {str(rng.randrange(len(rows))): rng.choice(_TIMES)}
@@ -85,31 +88,22 @@ class Sessions:
     def run(self, case: Case) -> str:
         """Fill the tables, and do what the case says."""
         column, spec, on_error = case["column"], case["spec"], case["on_error"]
-        codec = codec_of(spec)
+        accept = tuple(case.get("accept", ()))
+        codec = codec_of(spec, accept)
         store = self._shelf.store(
-            (column, spec, on_error),
+            (column, spec, accept, on_error),
             codec=codec,
             namespace=NAMESPACE,
             column_type=column,
             on_error=on_error,
         )
+        values = [_value(row, spec, column) for row in case["rows"]]
         times = case.get("times", {})
-        values = [
-            good(spec, column, CONTEXT, row) if type(row) is int else row for row in case["rows"]
-        ]
-        # A bad value may itself be a number, so those are spelled {"value": …}.
-        values = [
-            row["value"] if isinstance(row, dict) and "value" in row else row for row in values
-        ]
+        rows = [(n, value, times.get(str(n - 1), TIME)) for n, value in enumerate(values, 1)]
+        others = [(n, good(spec, column, OTHER, n), TIME) for n in (1_001, 1_002)]
         sessions = [
-            {
-                "id": CONTEXT,
-                "rows": [
-                    (n, value, times.get(str(n - 1), TIME)) for n, value in enumerate(values, 1)
-                ],
-                "updated_at": case.get("updated_at", TIME),
-            },
-            {"id": OTHER, "rows": [(n, good(spec, column, OTHER, n), TIME) for n in (101, 102)]},
+            {"id": CONTEXT, "rows": rows, "updated_at": case.get("updated_at", TIME)},
+            {"id": OTHER, "rows": others},
         ]
         trial = session_trial.Trial(store, case, values, codec)
         self._shelf.run(trial.prepare(sessions))
@@ -148,6 +142,13 @@ class Sessions:
         if isinstance(value, str) and not _is_storable(value):
             value = "waUBAgEA"
         return ({"value": value} if isinstance(value, int | float) else value), secrets
+
+
+def _value(row: Any, spec: str, column: str) -> Any:
+    """Return what the column holds for a row of a case: a number is the good row of this number."""
+    if type(row) is int:
+        return good(spec, column, CONTEXT, row)
+    return row["value"] if isinstance(row, dict) and "value" in row else row
 
 
 def _places(rng: Random, rows: list[Any]) -> list[int]:

@@ -6,6 +6,7 @@ import contextlib
 import io
 import os
 import sys
+import threading
 import warnings
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -18,9 +19,12 @@ from strongroom.cli import main
 CODES = {0, 1, 2, 3, 4}
 """The exit codes that the command line documents, but for an interrupt."""
 
+_SECONDS = 1.0
+"""How long a thread may outlive the command that started it."""
+
 
 class Done(NamedTuple):
-    """What a command came to."""
+    """The exit code and the output of a command."""
 
     code: int
     stdout: str
@@ -32,9 +36,11 @@ def run(
 ) -> Done:
     """Run a command; whatever it lets out is a finding."""
     out, err = io.StringIO(), io.StringIO()
+    threads, failed = set(threading.enumerate()), list[str]()
     kept = {name: text for name, text in os.environ.items() if not name.startswith("STRONGROOM_")}
     with (
         mock.patch.dict(os.environ, kept | (env or {}), clear=True),
+        mock.patch.object(threading, "excepthook", lambda args: failed.append(str(args.exc_value))),
         mock.patch.object(sys, "stdin", io.StringIO(stdin)),
         contextlib.chdir(folder),
         contextlib.redirect_stdout(out),
@@ -46,6 +52,11 @@ def run(
         except BaseException as error:
             detail = f"{type(error).__name__} out of {arguments[:1]}: {str(error)[:120]}"
             raise Finding(FOREIGN, detail, [f"{type(error).__name__} out of main"]) from None
+        for thread in set(threading.enumerate()) - threads:
+            thread.join(_SECONDS)
+    if failed:
+        detail = f"a thread of {arguments[:1]} failed: {failed[0]}"
+        raise Finding(COMMAND, detail, [f"a thread failed: {failed[0]}"])
     return Done(code, out.getvalue(), err.getvalue())
 
 

@@ -12,7 +12,7 @@ from fuzzing.form import Form
 from fuzzing.trial import check
 
 _SECONDS = 4.0
-_SHRUNK = ("stored", "rows", "do", "lines", "arguments", "text", "times", "accept")
+_SHRUNK = ("stored", "rows", "do", "lines", "stdin", "arguments", "text", "times", "accept")
 """The parts of cases that may become smaller; the others say what the case is."""
 
 

@@ -51,7 +51,7 @@ def compare(
     if file is None:
         items = run_async(_sample, where, rows, prefix)
     else:
-        with file.open(encoding="utf-8") as lines:
+        with file.open(encoding="utf-8", errors="surrogateescape") as lines:
             items = read_items(lines, rows)
     column = stored_as or where.column_type
     with progress("codecs") as draw:

@@ -56,7 +56,9 @@ def _target_of(source: CodecOptions, to: TargetOptions) -> CodecOptions:
     given = {
         name.removeprefix("to_"): value for name, value in vars(to).items() if value is not None
     }
-    bare = replace(source, accept=None, ttl=None, ledger_key_file=None, witness=None)
+    bare = replace(
+        source, accept=None, ttl=None, ledger_key_file=None, witness=None, witness_id=None
+    )
     return replace(bare, **given)
 
 

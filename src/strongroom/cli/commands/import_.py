@@ -20,7 +20,7 @@ from strongroom.cli.progress import progress
 
 def import_(
     output: OutputOptions,
-    file: Annotated[str, typer.Argument(metavar="FILE", help="The file; - for standard input.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The file; - for standard input.")],
     append: Annotated[
         bool, typer.Option("--append", help="Add all lines to what the sessions hold.")
     ] = False,
@@ -46,7 +46,7 @@ def import_(
     say(f"Imported {format_count(count, 'items')}.")
 
 
-async def _import(where: CodecOptions, file: str, append: bool, create: bool) -> int:
+async def _import(where: CodecOptions, file: Path, append: bool, create: bool) -> int:
     with _stream(file) as stream:
         async with open_store(where, writes=True, create=create) as store:
             with progress("bytes") as draw:
@@ -54,11 +54,11 @@ async def _import(where: CodecOptions, file: str, append: bool, create: bool) ->
 
 
 @contextlib.contextmanager
-def _stream(file: str) -> Iterator[TextIO]:
-    if file == "-":
+def _stream(file: Path) -> Iterator[TextIO]:
+    if file == Path("-"):
         yield sys.stdin
         return
-    with Path(file).open(encoding="utf-8", errors="surrogateescape", newline="\n") as stream:
+    with file.open(encoding="utf-8", errors="surrogateescape", newline="\n") as stream:
         yield stream
 
 

@@ -1,18 +1,26 @@
-"""``ledger adopt`` and ``ledger reset``."""
+"""``ledger adopt``, ``ledger reset`` and ``ledger witness``."""
 
 from __future__ import annotations
 
 from dataclasses import fields
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from strongroom.cli.console import confirm, print_json, say
+from strongroom.cli.console import confirm, note, print_json, say
 from strongroom.cli.errors import CommandError
 from strongroom.cli.exit_codes import PROBLEMS, USAGE
 from strongroom.cli.formatting import format_count
 from strongroom.cli.open_store import open_store, run_async
-from strongroom.cli.options import CodecOptions, Prefix, ReportOptions, TableOptions, Yes
+from strongroom.cli.options import (
+    CodecOptions,
+    OutputOptions,
+    Prefix,
+    ReportOptions,
+    TableOptions,
+    Yes,
+)
 from strongroom.cli.progress import progress
 from strongroom.cli.reports import as_dict, print_failures
 
@@ -99,6 +107,27 @@ async def _reset(where: CodecOptions, session: str) -> Any:
             return await reset_session(store, session)
         except ValueError as error:
             raise CommandError(str(error), PROBLEMS) from None
+
+
+def witness(
+    output: OutputOptions,
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="The folder to make.")],
+) -> None:
+    r"""Make a witness: a folder that remembers the newest state of each session.
+
+    Once, where a new store begins. The folder belongs on a disk that nobody who writes the database
+    can write. A folder of version 0.1 is taken over, with what it remembers. It prints the id of
+    the witness; with --witness-id every command refuses any other folder.
+
+    \b
+    Examples:
+      strongroom ledger witness /mnt/witness
+    """
+    from strongroom import FileWitness
+
+    made = FileWitness(folder, create=True)
+    note(f"Made a witness in {folder}. Pass it to every command: --witness {folder}")
+    say(made.id)
 
 
 def _check(store: Any) -> None:

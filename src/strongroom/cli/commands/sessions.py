@@ -24,7 +24,7 @@ def sessions(
     after: Annotated[
         str | None, typer.Option(metavar="ID", help="Go on behind this session.")
     ] = None,
-    limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 100,
+    limit: Annotated[int, typer.Option(min=1, max=1_000_000_000, help="At most so many.")] = 100,
     *,
     where: TableOptions,
 ) -> None:

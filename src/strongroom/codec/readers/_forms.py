@@ -6,6 +6,7 @@ import base64
 import re
 from typing import TYPE_CHECKING
 
+from strongroom.codec.bounds import MAX_VALUES
 from strongroom.codec.serializers.orjson import OrjsonSerializer
 from strongroom.errors import NotJSONError, PayloadError
 
@@ -70,6 +71,8 @@ def token_text(stored: Stored) -> str:
 
 def parse_json(data: Stored) -> Item | PayloadError:
     """Parse; an error is returned without the frames it came through, which hold the document."""
+    if len(data) > MAX_VALUES and _JSON.count_values(data, MAX_VALUES) > MAX_VALUES:
+        return PayloadError(f"The row holds more than {MAX_VALUES} values.")
     try:
         return _JSON.loads(data)
     except PayloadError as error:

@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
+from strongroom.codec.serializers._json_count import count_values
 from strongroom.codec.serializers._plain import refusal
 from strongroom.errors import NotJSONError, PayloadError
 
@@ -55,6 +56,10 @@ class JsonSerializer:
         except ValueError:
             fault = PayloadError("an integer in the JSON text has too many digits")
         raise fault  # out here, so that it has no context: those errors hold the document
+
+    def count_values(self, data: bytes | str, most: int, /) -> int:
+        """Return the number of values in a JSON text; it may stop counting above ``most``."""
+        return count_values(data, most)
 
     def loads_many(self, rows: Sequence[str] | Sequence[bytes], /) -> list[Item]:
         """Parse many JSON texts; raises as ``loads`` does."""

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgpack
 
+from strongroom.codec.serializers._msgpack_count import count_values
 from strongroom.codec.serializers._plain import LIST, MAP, Walk
 from strongroom.errors import PayloadError
 
@@ -40,6 +41,9 @@ MAX_DEPTH = 1024
 # types, which these limits make sure of; any other document is walked. Below zero, as zero would
 # let b"" through, and not -1, which stands for no limit.
 _NONE = -2
+# The parser makes room for as many values as an array claims to have, and a document may claim a
+# thousand times what it has bytes for, one array inside the other. These cost little.
+_SHORT_ARRAY = 1024
 _MALFORMED = (TypeError, ValueError, OverflowError, RecursionError, MemoryError)
 _LEAVES = frozenset({int, float, bool, type(None), bytes, dt.datetime})
 
@@ -65,18 +69,26 @@ class MsgpackSerializer:
     def loads(self, data: bytes, /) -> Item:
         """Parse one MessagePack document; raises PayloadError for anything else."""
         try:
-            return msgpack.unpackb(data, max_bin_len=_NONE, max_ext_len=_NONE)
+            return msgpack.unpackb(
+                data, max_bin_len=_NONE, max_ext_len=_NONE, max_array_len=_SHORT_ARRAY
+            )
         except _MALFORMED:
-            pass  # or it holds bytes or an extension type
-        try:
-            item = msgpack.unpackb(data, ext_hook=_restore)
-        except _MALFORMED:
-            fault = "malformed, truncated, or followed by other data"
-        else:
-            if _is_plain(item):
-                return item
-            fault = "it holds what strongroom does not write"
+            pass  # or it holds bytes, an extension type or a long array
+        fault = "malformed, truncated, or followed by other data"
+        if len(data) <= _SHORT_ARRAY or count_values(data, len(data)) is not None:
+            try:
+                item = msgpack.unpackb(data, ext_hook=_restore)
+            except _MALFORMED:
+                pass
+            else:
+                if _is_plain(item):
+                    return item
+                fault = "it holds what strongroom does not write"
         raise PayloadError(f"not a MessagePack document of ours: {fault}")
+
+    def count_values(self, data: bytes, most: int, /) -> int:
+        """Return the number of values in a document; it may stop counting above ``most``."""
+        return count_values(data, most) or 0  # loads refuses what cannot be counted
 
 
 def _is_plain(item: Item) -> bool:

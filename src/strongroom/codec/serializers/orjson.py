@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 import orjson
 
+from strongroom.codec.serializers._json_count import count_values
 from strongroom.codec.serializers.json import JsonSerializer
 
 if TYPE_CHECKING:
@@ -55,6 +56,10 @@ class OrjsonSerializer:
             if not _has_rounded(item, data):
                 return item
         return _EXACT.loads(data)
+
+    def count_values(self, data: bytes | str, most: int, /) -> int:
+        """Return the number of values in a JSON text; it may stop counting above ``most``."""
+        return count_values(data, most)
 
     def loads_many(self, rows: Sequence[str] | Sequence[bytes], /) -> list[Item] | None:
         """Parse many JSON texts, or return None if they are better parsed one by one."""

@@ -8,18 +8,26 @@ from __future__ import annotations
 
 import datetime as dt
 from abc import ABC, abstractmethod
-from typing import Any
+from typing import Any, ClassVar
 
 from sqlalchemy import ColumnElement, and_, column, func, literal_column, table, true
 
 from strongroom.protocols import Stored
+from strongroom.sql import raw_ids
 from strongroom.sql.dialects.base.session import SessionStatements
 from strongroom.sql.prefixes import prefix_end
 from strongroom.sql.rows import FIRST_ID, PREFIX_SIZE
 
 
 class StoreColumns(ABC):
-    """The columns of a pair of tables, without types: values are bound and returned as they are."""
+    """The columns of a pair of tables, without types: values are bound and returned as they are.
+
+    ``is_bytewise``: the columns of session ids sort by bytes. ``steps_to_distinct``: distinct ids
+    are found by a recursive statement, as the planner does not skip along the index by itself.
+    """
+
+    is_bytewise: ClassVar[bool] = True
+    steps_to_distinct: ClassVar[bool] = False
 
     def __init__(self, session: SessionStatements) -> None:
         tables = session.tables
@@ -40,7 +48,10 @@ class StoreColumns(ABC):
 
     @abstractmethod
     def utc(self, time: ColumnElement[Any]) -> ColumnElement[Any]:
-        """Return a column's time in UTC: CURRENT_TIMESTAMP has written it in the zone in use."""
+        """Return a column's time in UTC: CURRENT_TIMESTAMP has written it in the zone in use.
+
+        NULL where the column holds no time, or one that Python does not have.
+        """
 
     def bind_time(self, time: dt.datetime) -> Any:
         """Return a time as it is compared with ``utc``."""
@@ -70,13 +81,16 @@ class StoreColumns(ABC):
     # Session ids ----------------------------------------------------------------------------------
 
     def key(self, session_id: str) -> Any:
-        """Return a session id as the driver binds it."""
+        """Return a session id as the driver binds it, or as an expression."""
         return self.session.key(session_id)
 
-    @staticmethod
-    def text(session_id: str | bytes) -> str:
-        """Return a session id that the driver returned."""
-        return session_id.decode() if isinstance(session_id, bytes) else session_id
+    def name(self, session_id: ColumnElement[Any]) -> ColumnElement[Any]:
+        """Return a column of session ids as it is read."""
+        return session_id
+
+    def text(self, session_id: str | bytes) -> str:
+        """Return a session id that the driver returned for ``name``."""
+        return raw_ids.of_text(session_id) if isinstance(session_id, bytes) else session_id
 
     def by_bytes(self, session_id: ColumnElement[Any]) -> ColumnElement[Any]:
         """Return session ids so that they compare by their bytes."""

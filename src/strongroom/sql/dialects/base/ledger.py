@@ -271,14 +271,6 @@ class LedgerStatements:
         if changes and self.store.compare_and_swap(conn, changes) != len(changes):
             raise RowsChangedError
 
-    def headed_ids(self, conn: Connection, after: str | None, count: int) -> list[str]:
-        """Return the next sessions that have a head, in the order of the column."""
-        names = select(self.heads.c.session_id).order_by(self.heads.c.session_id).limit(count)
-        if after is not None:
-            names = names.where(self.heads.c.session_id > self.session.key(after))
-        found = conn.execute(names).scalars()
-        return [name.decode() if isinstance(name, bytes) else name for name in found]
-
 
 def _as_stored(head: Any) -> bytes | None:
     """Return the bytes of a stored head; SQLite's columns hold anything, which is no head."""

@@ -9,11 +9,11 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Select,
-    column,
+    and_,
     func,
     literal_column,
+    or_,
     select,
-    table,
 )
 
 from strongroom.sql.dialects.base.columns import StoreColumns
@@ -41,7 +41,10 @@ class ListingStatements:
         columns = self.columns
         name = columns.by_bytes(columns.sessions.c.session_id)
         page = self._sessions_where(
-            columns.within(columns.sessions.c.session_id, prefix), updated_before, updated_after
+            columns.sessions.c.session_id,
+            columns.within(columns.sessions.c.session_id, prefix),
+            updated_before,
+            updated_after,
         )
         if after is not None:
             page = page.where(name > columns.key(after))
@@ -52,7 +55,10 @@ class ListingStatements:
             .select_from(columns.messages)
             .scalar_subquery()
         )
-        statement = select(listed, count).order_by(columns.by_bytes(listed.c.session_id))
+        statement = select(
+            columns.name(listed.c.session_id), listed.c.created_at, listed.c.updated_at, count
+        )
+        statement = statement.order_by(columns.by_bytes(listed.c.session_id))
         return [self._session_row(row) for row in conn.execute(statement)]
 
     def walk(
@@ -68,30 +74,23 @@ class ListingStatements:
     ) -> list[SessionRow]:
         """Return the next sessions, or ``empty`` ones, in the order of the index, uncounted.
 
+        ``updated_before`` leaves in those whose time of update cannot be read.
         ``first``: the walk begins, with the session itself that it is to be after.
         """
         columns = self.columns
         name = columns.sessions.c.session_id
-        statement = self._sessions_where(columns.below_end(name, prefix), updated_before, None)
+        condition = columns.below_end(name, prefix)
+        if updated_before is not None:
+            updated = columns.utc(columns.sessions.c.updated_at)
+            old = updated < columns.bind_time(updated_before)
+            condition = and_(condition, or_(old, updated.is_(None)))
+        statement = self._sessions_where(columns.name(name), condition, None, None)
         if empty:
             rows = select(columns.messages.c.id).where(columns.messages.c.session_id == name)
             statement = statement.where(~rows.exists())
         start = name >= columns.key(after) if first else name > columns.key(after)
         statement = statement.where(start).order_by(name).limit(literal_column(str(limit)))
         return [self._session_row((*row, 0)) for row in conn.execute(statement)]
-
-    def headed_ids_without_session(self, conn: Connection, after: str, limit: int) -> list[str]:
-        """Return the next ids that a ledger has a head for, and whose session is not there."""
-        columns = self.columns
-        heads = columns.session.tables.heads
-        if heads is None:
-            return []
-        headed = table(heads.name, column("session_id"), schema=heads.schema)
-        name, session_id = headed.c.session_id, columns.sessions.c.session_id
-        gone = ~select(session_id).where(session_id == name).exists()
-        statement = select(name).where(name > columns.key(after), gone).order_by(name)
-        found = conn.execute(statement.limit(literal_column(str(limit))))
-        return [columns.text(row[0]) for row in found]
 
     def count(self, conn: Connection, prefix: str | None = None) -> int:
         """Count sessions."""
@@ -114,6 +113,7 @@ class ListingStatements:
 
     def _sessions_where(
         self,
+        name: ColumnElement[Any],
         condition: ColumnElement[bool],
         updated_before: dt.datetime | None,
         updated_after: dt.datetime | None,
@@ -122,7 +122,7 @@ class ListingStatements:
         sessions = columns.sessions.c
         updated = columns.utc(sessions.updated_at)
         statement = select(
-            sessions.session_id,
+            name,
             columns.utc(sessions.created_at).label("created_at"),
             updated.label("updated_at"),
         ).where(condition)

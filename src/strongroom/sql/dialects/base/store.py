@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Select, delete, func, literal_column, select
 
 from strongroom.sql.dialects.base.columns import StoreColumns
 from strongroom.sql.dialects.base.listing import ListingStatements
+from strongroom.sql.dialects.base.unregistered import UnregisteredStatements
 from strongroom.sql.rows import (
     FIRST_ID,
     LAST_ID,
@@ -38,6 +39,7 @@ class StoreStatements(ABC):
         self.sessions = columns.sessions
         self.messages = columns.messages
         self.listing = ListingStatements(columns)
+        self.unregistered = UnregisteredStatements(columns)
 
     # Writing --------------------------------------------------------------------------------------
 
@@ -105,7 +107,8 @@ class StoreStatements(ABC):
         """Return the next rows of a walk, without their values; ``only``: of the same session."""
         columns, messages = self.columns, self.messages.c
         session_id, row_id = after
-        statement = select(messages.session_id, messages.id, *columns.size_and_prefix())
+        name = columns.name(messages.session_id)
+        statement = select(name, messages.id, *columns.size_and_prefix())
         # The limit is spelled out, or PostgreSQL plans for one that it does not know.
         limited = statement.limit(literal_column(str(count)))
         found = self._part(conn, limited, session_id, row_id + 1, LAST_ID)
@@ -131,7 +134,8 @@ class StoreStatements(ABC):
         """
         columns, messages = self.columns, self.messages.c
         statement = select(
-            messages.session_id, messages.id, columns.data(), columns.utc(messages.created_at)
+            columns.name(messages.session_id),
+            *(messages.id, columns.data(), columns.utc(messages.created_at)),
         )
         same = first[0] == last[0]
         found = self._part(conn, statement, first[0], first[1], last[1] if same else LAST_ID)
@@ -172,7 +176,7 @@ class StoreStatements(ABC):
             .where(messages.session_id == sessions.session_id)
             .scalar_subquery()
         )
-        statement = select(sessions.session_id, newest).where(
+        statement = select(columns.name(sessions.session_id), newest).where(
             sessions.session_id.in_([columns.key(session_id) for session_id in session_ids])
         )
         found = conn.execute(statement)

@@ -7,10 +7,21 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, delete, func, insert, literal_column, select
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    and_,
+    case,
+    delete,
+    func,
+    insert,
+    literal_column,
+    select,
+)
 from sqlalchemy.dialects.mysql import insert as upsert
 
 from strongroom.protocols import Stored
+from strongroom.sql import raw_ids
 from strongroom.sql.dialects.base.columns import StoreColumns
 from strongroom.sql.dialects.base.store import StoreStatements
 from strongroom.sql.rows import Change, NewRow, SessionTimes
@@ -25,11 +36,25 @@ class MySQLColumns(StoreColumns):
 
     def utc(self, time: ColumnElement[Any]) -> ColumnElement[Any]:
         """Return a time in UTC; where the server lacks the zone's rules, as it is."""
-        return func.coalesce(func.convert_tz(time, _ZONE, _UTC), time)
+        return case((_is_time(time), func.coalesce(func.convert_tz(time, _ZONE, _UTC), time)))
 
     def bind_time(self, time: dt.datetime) -> Any:
         """Return a time without its zone."""
         return time.replace(tzinfo=None)
+
+    def key(self, session_id: str) -> Any:
+        """Return a session id as the driver binds it; a column of bytes holds any."""
+        if raw_ids.is_text(session_id):
+            return super().key(session_id)
+        return raw_ids.to_bytes(session_id)
+
+
+def _is_time(time: ColumnElement[Any]) -> ColumnElement[bool]:
+    """Return the condition that a time is on a day of the calendar: servers can allow others."""
+    return and_(
+        func.year(time) >= literal_column("1"),
+        func.dayofmonth(time).between(literal_column("1"), func.dayofmonth(func.last_day(time))),
+    )
 
 
 class MySQLStore(StoreStatements):

@@ -6,19 +6,51 @@ import datetime as dt
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import TIMESTAMP, ColumnElement, Connection, and_, bindparam, cast, collate, delete
+from sqlalchemy import (
+    TIMESTAMP,
+    ColumnElement,
+    Connection,
+    and_,
+    bindparam,
+    case,
+    cast,
+    collate,
+    delete,
+    func,
+    literal_column,
+    not_,
+)
 
 from strongroom.sql.dialects.base.columns import StoreColumns
 from strongroom.sql.dialects.base.store import StoreStatements
 from strongroom.sql.rows import FIRST_ID, Change, NewRow, SessionTimes
 
+_FIRST_TIME = "TIMESTAMP WITH TIME ZONE '0001-01-01 00:00:00+00'"
+_LAST_TIME = "TIMESTAMP WITH TIME ZONE '9999-12-31 23:59:59.999999+00'"
+
 
 class PostgreSQLColumns(StoreColumns):
     """The columns' times are in the connection's time zone; a cast takes them to UTC."""
 
+    is_bytewise = False
+    steps_to_distinct = True
+
     def utc(self, time: ColumnElement[Any]) -> ColumnElement[Any]:
-        """Return a time with its zone."""
-        return cast(time, TIMESTAMP(timezone=True))
+        """Return a time with its zone, if it is in the years 1 to 9999.
+
+        The infinities are the driver's first and last moment. Others are first held against the
+        calendar in the zone of the column, or the cast could leave the server's own calendar.
+        """
+        aware = cast(time, TIMESTAMP(timezone=True))
+        near = time.between(
+            literal_column("TIMESTAMP '0001-12-30 00:00:00 BC'"),
+            literal_column("TIMESTAMP '10000-01-02 00:00:00'"),
+        )
+        within = case(
+            (near, aware.between(literal_column(_FIRST_TIME), literal_column(_LAST_TIME))),
+            else_=not_(func.isfinite(time)),
+        )
+        return case((within, aware))
 
     def bind_time(self, time: dt.datetime) -> Any:
         """Return a typed parameter."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 from strongroom.sql.dialects.base.database import Database
 from strongroom.sql.dialects.base.facts import TableFacts
 from strongroom.sql.dialects.base.session import SessionStatements
+from strongroom.sql.dialects.sqlite.columns import SQLiteColumns
 from strongroom.sql.dialects.sqlite.ddl import SQLiteTableTools
 from strongroom.sql.dialects.sqlite.engine import prepare_engine
 from strongroom.sql.dialects.sqlite.ledger import SQLiteLedger
 from strongroom.sql.dialects.sqlite.session import SQLiteSession
-from strongroom.sql.dialects.sqlite.store import SQLiteColumns, SQLiteStore
+from strongroom.sql.dialects.sqlite.store import SQLiteStore
 from strongroom.sql.dialects.sqlite.transactions import SQLiteTransactions
 from strongroom.sql.dialects.sqlite.types import TYPES
 

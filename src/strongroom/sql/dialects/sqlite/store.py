@@ -4,64 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
-from typing import Any
 
-from sqlalchemy import (
-    ColumnElement,
-    Connection,
-    LargeBinary,
-    case,
-    cast,
-    delete,
-    func,
-    literal_column,
-)
+from sqlalchemy import Connection, delete
 
-from strongroom.protocols import Stored
 from strongroom.sql.dialects.base.columns import StoreColumns
 from strongroom.sql.dialects.base.store import StoreStatements
-from strongroom.sql.rows import PREFIX_SIZE, Change, NewRow, SessionTimes
-
-
-class SQLiteColumns(StoreColumns):
-    """Values are read as blobs: a text that is not UTF-8 fails in the driver."""
-
-    def utc(self, time: ColumnElement[Any]) -> ColumnElement[Any]:
-        """Return the text of a time, always with microseconds; SQLite's clock is in UTC."""
-        zeros = case(
-            (
-                func.instr(time, literal_column("'.'")) > literal_column("0"),
-                literal_column("'000000'"),
-            ),
-            else_=literal_column("'.000000'"),
-        )
-        return func.substr(time.op("||")(zeros), literal_column("1"), literal_column("26"))
-
-    def bind_time(self, time: dt.datetime) -> Any:
-        """Return the text of a time, with microseconds."""
-        return f"{time.replace(tzinfo=None).isoformat(' ', 'microseconds')}"
-
-    def data(self) -> ColumnElement[Any]:
-        """Return the value's bytes."""
-        return cast(self.messages.c.message_data, LargeBinary)
-
-    def size_and_prefix(self) -> tuple[ColumnElement[Any], ColumnElement[Any]]:
-        """Return size and beginning of the value's bytes."""
-        head = func.substr(self.data(), 1, literal_column(str(PREFIX_SIZE)))
-        return func.length(self.data()), head
-
-    def stored(self, raw: Any) -> Stored:
-        """Return text from a text column, unless it is no text."""
-        data = bytes(raw)
-        try:
-            return data.decode() if self.is_text else data
-        except UnicodeDecodeError:
-            return data
-
-    def prefix(self, raw: Any) -> Stored:
-        """Return text from a text column; its last character may have been cut."""
-        data = bytes(raw)
-        return data.decode(errors="replace") if self.is_text else data
+from strongroom.sql.rows import Change, NewRow, SessionTimes
 
 
 class SQLiteStore(StoreStatements):
