@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from fuzzing.findings import BULK, FOREIGN, Finding
+from fuzzing.findings import BULK, COMMAND, FOREIGN, Finding
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,12 @@ EXPECTED = (
         (BULK,),
         ("ledgers",),
         "^verify accepts what get_items does not$",
+    ),
+    Expected(
+        "a URL whose option the driver does not take ends with 70",
+        (COMMAND,),
+        ("commands",),
+        "ended with 70: .*ValueError",
     ),
     Expected(
         "a head whose numbers are the largest is an error of struct",
