@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 from hypothesis import given
 from hypothesis import strategies as st
 
+from frames import is_ours
 from strongroom.errors import ConfigurationError, UnknownKeyError
 from strongroom.keys.key import Key
 from strongroom.keys.keyring import Keyring
@@ -35,7 +36,7 @@ def everything_shown(error: BaseException) -> str:
         seen += [str(current), repr(current), repr(current.args), repr(vars(current))]
         shown = traceback.TracebackException.from_exception(current, capture_locals=True)
         for frame in shown.stack:
-            if os.sep + "strongroom" + os.sep in frame.filename or frame.filename == "<string>":
+            if is_ours(frame) or frame.filename == "<string>":
                 seen += [frame.name, repr(frame.locals)]
         chain += [current.__cause__, current.__context__]
     return "\n".join(seen)

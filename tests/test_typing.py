@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -45,11 +46,12 @@ def alone(folder: Path) -> Path:
 
 def environment(folder: Path, *, without: set[str]) -> Path:
     """Make a virtual environment whose packages are links to those of this one."""
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
     venv.create(folder, with_pip=False)
     python = folder / "bin" / "python"
-    (packages,) = folder.glob("lib/*/site-packages")
-    for link in packages.iterdir():
-        link.unlink()
+    (packages,) = folder.glob(f"lib/python{version}/site-packages")
+    shutil.rmtree(packages)
+    packages.mkdir()
     for path in SITE_PACKAGES.iterdir():
         if path.name not in {*without, "strongroom"} and path.suffix != ".pth":
             (packages / path.name).symlink_to(path)

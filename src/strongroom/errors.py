@@ -56,7 +56,8 @@ class StrongroomError(Exception):
 class EncodeError(StrongroomError):
     """An item cannot be stored; nothing was written.
 
-    ``path`` leads to the offending value inside the item (``$.content[0].id``), where known.
+    ``path`` leads to the offending value inside the item (``$.content[0].id``), where known. A key
+    that is none of openai-agents' items is shown as ``*``.
     """
 
     def __init__(self, message: str, *, path: str | None = None) -> None:

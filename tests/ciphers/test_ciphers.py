@@ -8,12 +8,12 @@ import os
 import pickle
 import traceback
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from frames import is_ours
 from strongroom.codec.ciphers import AesGcmCipher, FernetCipher
 from strongroom.errors import AuthenticationError, ConfigurationError, UnknownKeyError
 from strongroom.keys.key import Key
@@ -146,7 +146,7 @@ def test_takes_a_keyring_and_does_not_show_what_else_it_got(cipher_type, value):
     with pytest.raises(ConfigurationError, match="takes a Keyring") as caught:
         cipher_type(value)
     shown = traceback.TracebackException.from_exception(caught.value, capture_locals=True)
-    ours = [frame for frame in shown.stack if "strongroom" in Path(frame.filename).parts]
+    ours = [frame for frame in shown.stack if is_ours(frame)]
     assert ours
     assert KEYS[0].to_base64() not in repr([frame.locals for frame in ours])
     assert KEYS[0].to_base64() not in str(caught.value)

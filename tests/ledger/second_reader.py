@@ -70,7 +70,9 @@ def read(keys, namespace, session_id, head, rows):
             raise RefusedError("unknown key")
         if mac(known[head[3:12]], namespace, session_id, b"\x02" + head[:44]) != head[44:]:
             raise RefusedError("mac of the head")
-        count, last = struct.unpack(">Q", head[20:28])[0], head[28:44]
+        (version, count), last = struct.unpack(">QQ", head[12:28]), head[28:44]
+        if max(version, count) >= 2**63:
+            raise RefusedError("numbers of the head")
     values, before = [], bytes(16)
     for number, (stored, time) in enumerate(rows, 1):
         position, uid, previous, value = read_link(keys, namespace, session_id, stored, time)

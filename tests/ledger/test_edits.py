@@ -57,7 +57,7 @@ async def last(session):
 NO, SERVED = "refused", "served"
 EDITS = {
     "alter a row": (alter, whole, (SERVED, NO, NO, NO)),
-    "insert a row of his own": (attacks.insert_a_row_of_his_own, whole, (SERVED, NO, NO, NO)),
+    "insert a forged row": (attacks.insert_a_row_of_his_own, whole, (SERVED, NO, NO, NO)),
     "copy a row from another session": (
         attacks.copy_from_another_session,
         whole,
@@ -128,7 +128,7 @@ def test_the_page_has_this_table():
     section = section[: section.index("\n## ", 5)]
     rows = re.findall(r"^\| (.+?) \| (.+) \|$", section, re.MULTILINE)
     table = {name: tuple(cell.strip() for cell in cells.split("|")) for name, cells in rows}
-    header = table.pop("somebody with write access can")
+    header = table.pop("an attacker with write access can")
     assert header == COLUMNS
     table.pop("---")
     assert table == {name: outcomes for name, (_, _, outcomes) in EDITS.items()}

@@ -273,3 +273,14 @@ def test_a_damaged_link_is_not_described(text):
         with pytest.raises(EnvelopeError, match="link"):
             describe(stored)
     assert describe(row[:size]).format == "unknown"
+
+
+@pytest.mark.parametrize(("version", "count"), [(2**64 - 1, 0), (2**63, 1), (1, 2**63)])
+def test_a_head_that_no_change_could_follow_is_refused(version, count):
+    """Whoever has the key can make one; the next change must not fail on its numbers."""
+    ledger = bound([KEY], "", "s")
+    with pytest.raises(HistoryTamperedError, match="numbers"):
+        ledger.open_head(ledger.make_head(version, count, bytes(16)).raw)
+    largest = ledger.make_head(2**63 - 1, 2**63 - 1, bytes(16))
+    assert ledger.open_head(largest.raw) == largest
+    assert ledger.make_head(largest.version + 1, 0, bytes(16)).version == 2**63

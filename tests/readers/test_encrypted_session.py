@@ -9,7 +9,6 @@ import pickle
 import sqlite3
 import time
 import traceback
-from pathlib import Path
 
 import pytest
 from agents.extensions.memory import EncryptedSession, SQLAlchemySession
@@ -17,6 +16,7 @@ from cryptography.fernet import Fernet
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from frames import is_ours
 from strongroom.codec.readers import OpenAIEncryptedReader
 from strongroom.errors import (
     AuthenticationError,
@@ -262,7 +262,7 @@ def test_content_that_is_no_json_is_a_payload_error_without_it(payload):
 
 
 def ours(shown):
-    return [frame for frame in shown.stack if "strongroom" in Path(frame.filename).parts]
+    return [frame for frame in shown.stack if is_ours(frame)]
 
 
 def assert_bare(error, *secrets):

@@ -7,12 +7,12 @@ import json
 import pickle
 import sqlite3
 import traceback
-from pathlib import Path
 
 import pytest
 from agents.extensions.memory import SQLAlchemySession
 from cryptography.fernet import Fernet
 
+from frames import is_ours
 from strongroom.codec.readers import FernetTokenReader
 from strongroom.errors import (
     AuthenticationError,
@@ -130,7 +130,7 @@ def test_other_forms_are_not_recognised(row):
 
 def ours(error):
     shown = traceback.TracebackException.from_exception(error, capture_locals=True)
-    return repr([f.locals for f in shown.stack if "strongroom" in Path(f.filename).parts])
+    return repr([f.locals for f in shown.stack if is_ours(f)])
 
 
 @pytest.mark.parametrize("payload", [b'{"secret": ', b"\xffsecret", b"", b"secret"])

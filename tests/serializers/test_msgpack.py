@@ -81,14 +81,14 @@ def test_subclasses_of_bytes_and_datetime_become_base_values():
 def test_a_naive_datetime_is_refused_for_its_lack_of_a_timezone():
     with pytest.raises(EncodeError, match="no timezone") as caught:
         SERIALIZER.dumps({"at": [dt.datetime(2024, 1, 2)]})
-    assert caught.value.path == "$.at[0]"
+    assert caught.value.path == "$.*[0]"
     assert "2024" not in str(caught.value)
 
 
 def test_a_datetime_that_would_lose_exactness_is_refused():
     with pytest.raises(EncodeError, match="too exact") as caught:
         SERIALIZER.dumps({"at": FinerInstant(2024, 1, 2, tzinfo=UTC)})
-    assert caught.value.path == "$.at"
+    assert caught.value.path == "$.*"
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from strongroom.cli.errors import CommandError
 from strongroom.cli.exit_codes import PROBLEMS
+from strongroom.cli.new_file import new_file
 
 if TYPE_CHECKING:
     from strongroom import Key, Keyring
@@ -19,18 +20,14 @@ def make(path: Path) -> Key:
     """Write a new file with a new key; one that exists is left alone."""
     from strongroom import Key
 
-    key = Key.generate()
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
+    if os.path.lexists(path):
         raise CommandError(
             f"{path} exists already, and was not changed. --add puts a new key behind its keys.",
             PROBLEMS,
-        ) from None
-    with os.fdopen(descriptor, "w", encoding="ascii") as file:
+        )
+    key = Key.generate()
+    with new_file(path) as file:
         file.write(_entry(key))
-        file.flush()
-        os.fsync(file.fileno())
     return key
 
 

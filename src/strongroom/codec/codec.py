@@ -122,7 +122,10 @@ class Codec:
 
     def encode(self, item: Item, *, context: str, namespace: str = "") -> bytes:
         """Return the row of an item; raises EncodeError."""
-        return self.bind(context, namespace).encode(item)
+        try:
+            return self.bind(context, namespace).encode(item)
+        finally:
+            del item  # an error keeps this frame
 
     def decode(self, stored: Stored, *, context: str, namespace: str = "") -> Item:
         """Return the item of a row, in its text form (str) or binary form; raises DecodeError."""

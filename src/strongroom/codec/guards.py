@@ -81,5 +81,10 @@ def stripped(error: StrongroomError) -> StrongroomError:
     """
     if not isinstance(error, DecodeError | MissingDependencyError):
         error = PayloadError(f"A stage failed on the row: {error.message}")
+    return bare(error)
+
+
+def bare(error: StrongroomError) -> StrongroomError:
+    """Strip an error of all that may hold an item, and return it."""
     error.__cause__ = error.__context__ = None
     return error.with_traceback(None)

@@ -49,21 +49,30 @@ class RowCodec:
 
     def encode(self, item: Item) -> bytes:
         """Return the row of an item; EncodeError if it cannot be stored or not be read back."""
-        row: bytes = self._chain.header + self._body(item, self._seal)
+        try:
+            row: bytes = self._chain.header + self._body(item, self._seal)
+        finally:
+            del item  # an error keeps this frame
         return row
 
     def encode_text(self, item: Item) -> str:
         """Return the value of a text column for an item; raises EncodeError."""
-        if self._seal_text is not None:
-            text: str = self._chain.header_text + self._body(item, self._seal_text)
-            return text
-        body: bytes = self._body(item, self._seal)
+        try:
+            if self._seal_text is not None:
+                text: str = self._chain.header_text + self._body(item, self._seal_text)
+                return text
+            body: bytes = self._body(item, self._seal)
+        finally:
+            del item  # an error keeps this frame
         header = self._chain.header
         return to_text(header + body) if header else body.decode("utf-8")
 
     def encode_many(self, items: Iterable[Item]) -> list[bytes]:
         """Return the rows of several items."""
-        return [self.encode(item) for item in items]
+        try:
+            return list(map(self.encode, items))
+        finally:
+            del items  # an error keeps this frame
 
     def decode(self, stored: Stored) -> Item:
         """Return the item of a row, given in its text or its binary form; raises DecodeError."""
@@ -133,6 +142,7 @@ class RowCodec:
     def _body(self, item: Item, seal: Callable[[bytes, bytes], Any] | None) -> Any:
         """Serialize, compress and encrypt an item; without ``seal`` it is not encrypted."""
         chain, problem = self._chain, ""
+        data, refusal = b"", None
         try:
             data = chain.serializer.dumps(item)
             if len(data) > chain.max_size:
@@ -149,11 +159,12 @@ class RowCodec:
                 if chain.compressor is not None:
                     data = chain.compressor.compress(data)
                 return data if seal is None else seal(data, chain.header)
-        except StrongroomError:
-            raise
+        except StrongroomError as error:
+            refusal = guards.bare(error)
         except Exception as error:  # noqa: BLE001 - a third party's stage may raise anything
             problem = f"A stage of the codec failed on the item: {type(error).__name__}."
-        raise EncodeError(problem)
+        del item, data  # an error keeps this frame
+        raise refusal or EncodeError(problem)
 
     def _read(self, stored: Stored, allowance: Allowance | None = None) -> Outcome:
         """Return the item of a row, or why its content cannot be read.

@@ -35,13 +35,16 @@ async def encode(encode_one: Callable[[Item], Stored], items: Iterable[Item]) ->
     """Return the values of a batch; raises EncodeError."""
     values: list[Stored] = []
     until = perf_counter() + _INLINE_SECONDS
-    pending = iter(items)
-    for item in pending:
-        if perf_counter() > until or _is_large(item):
-            rest = [item, *pending]
-            return values + await asyncio.to_thread(_encode_all, encode_one, rest)
-        values.append(encode_one(item))
-    return values
+    pending, item, rest = iter(items), None, None
+    try:
+        for item in pending:
+            if perf_counter() > until or _is_large(item):
+                rest = [item, *pending]
+                break
+            values.append(encode_one(item))
+        return values + await asyncio.to_thread(_encode_all, encode_one, rest) if rest else values
+    finally:
+        del items, pending, item, rest  # an error keeps this frame
 
 
 def _encode_all(encode_one: Callable[[Item], Stored], items: Sequence[Item]) -> list[Stored]:

@@ -212,14 +212,11 @@ class LedgeredHistory:
                     return None
                 (row_id, _), item = picked
                 try:
-                    done = await self._drop(row_id, tail)
-                    if not done:
-                        deadline.check()
-                except BaseException:
-                    del picked, item  # the traceback keeps this frame
-                    raise
-                if done:
-                    return Popped(item)
+                    if await self._drop(row_id, tail):
+                        return Popped(item)
+                finally:
+                    del picked, item  # an error keeps this frame
+                deadline.check()
 
     async def _pick(self, picker: Picker) -> tuple[VerifiedRows, Any]:
         """Return the latest rows, as many as it took to pick one, and the one that was picked."""

@@ -37,6 +37,9 @@ from strongroom.ledger.session_macs import SessionMacs
 from strongroom.ledger.verification import HistoryVerifier, verify_last
 from strongroom.protocols import Stored
 
+_MOST = 2**63 - 1
+"""The largest version and count of a head: the next one still fits into its eight bytes."""
+
 
 class SessionLedger:
     """The ledger of one session; it derives each subkey once."""
@@ -119,6 +122,8 @@ class SessionLedger:
         _, key_id, version, count, last = HEAD.unpack(raw[:-MAC_SIZE])
         if not compare_digest(self._macs.of(key_id, b"\2" + raw[:-MAC_SIZE]), raw[-MAC_SIZE:]):
             self.refuse("the head is not authentic")
+        if max(version, count) > _MOST:
+            self.refuse("the head's numbers are larger than any that were ever written")
         return Head(raw, version, count, last)
 
     def open_rows(self, rows: Sequence[LinkedRow]) -> tuple[Links, list[Stored]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from strongroom.codec.guards import Outcome
 from strongroom.core.unreadable import has_errors
 from strongroom.errors import DecodeError
 from strongroom.history.protocol import History
@@ -49,7 +50,10 @@ class Compaction:
             expected = rows[start:]
             if not expected:
                 return False
-            values = await self.items.encode(output, self.serialize)
+            try:
+                values = await self.items.encode(output, self.serialize)
+            finally:
+                del output  # an error keeps this frame
             doomed = {row_id for row_id, _ in expected}
             if prune_prefix is not None:
                 doomed |= await self._prunable(expected[0][0], max(limit, 1), prune_prefix)
@@ -71,10 +75,24 @@ class Compaction:
         async for rows in self.history.batches(batch):
             earlier = [row for row in rows if row[0] < end]
             outcomes = await self.items.outcomes(earlier, self.deserialize)
-            for (row_id, _), item in zip(earlier, outcomes, strict=True):
-                if isinstance(item, DecodeError) or not prune(item):
-                    return doomed
-                doomed.add(row_id)
-            if len(earlier) < len(rows):
+            try:
+                dropped = _prunable_first(outcomes, prune)
+            finally:
+                del outcomes  # an error keeps this frame
+            doomed |= {row_id for row_id, _ in earlier[:dropped]}
+            if dropped < len(rows):
                 break
         return doomed
+
+
+def _prunable_first(outcomes: list[Outcome], prune: Callable[[Item], bool]) -> int:
+    """Count the readable items at the beginning that may be dropped."""
+    count, item = 0, None
+    try:
+        for item in outcomes:
+            if isinstance(item, DecodeError) or not prune(item):
+                break
+            count += 1
+    finally:
+        del outcomes, item  # an error keeps this frame
+    return count

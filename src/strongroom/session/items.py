@@ -47,10 +47,13 @@ class SessionItems:
         raise refusal
 
     async def _encode_by_hook(self, items: Iterable[Item], hook: Hook) -> list[Stored]:
+        values, item = [], None
         try:
-            return [self._checked(await hook(item)) for item in items]
+            for item in items:
+                values.append(self._checked(await hook(item)))
         finally:
-            del items  # an error keeps this frame
+            del items, item  # an error keeps this frame
+        return values
 
     def _checked(self, value: object) -> Stored:
         """Return a hook's value, if the column can hold it on every database."""

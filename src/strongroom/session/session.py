@@ -243,7 +243,10 @@ class SQLAlchemySession:
 
     async def _serialize_item(self, item: TResponseInputItem) -> str:
         """Return what the column holds for an item: str in a text column, bytes in a binary one."""
-        return cast("str", self._core.column_value(self._items.codec, item))
+        try:
+            return cast("str", self._core.column_value(self._items.codec, item))
+        finally:
+            del item  # an error keeps this frame
 
     async def _deserialize_item(self, item: str) -> TResponseInputItem:
         """Return the item of what the column holds: str in a text column, bytes in a binary one."""

@@ -11,14 +11,15 @@ from fuzzing.good_rows import NEIGHBOUR, codec_of
 from fuzzing.histories import LEDGER_KEYS
 from fuzzing.ledger_checks import Trial
 from fuzzing.row_cases import SMALL
-from fuzzing.sealing import NAMESPACE
+from fuzzing.sealing import CONTEXT, NAMESPACE
 from strongroom import Ledger
 
 
 class Witness:
-    """Remembers one head, which each case sets."""
+    """Remembers one head, which each case sets, of the session that cases are about."""
 
     newest: tuple[int, bytes] | None = None
+    key: bytes = b""
 
     async def seen(self, key: bytes) -> tuple[int, bytes] | None:
         """Return the head."""
@@ -28,6 +29,10 @@ class Witness:
         """Take a newer head."""
         if self.newest is None or version > self.newest[0]:
             self.newest = (version, tag)
+
+    async def keys(self) -> list[bytes]:
+        """Return the session's key, once there is a head."""
+        return [] if self.newest is None else [self.key]
 
 
 class Ledgers:
@@ -73,6 +78,7 @@ class Ledgers:
             on_error="raise",
             ledger=Ledger(golden.ring(*LEDGER_KEYS), witness),
         )
+        self._witness.key = store.ledger.bind(CONTEXT, NAMESPACE).witness_key
         label = self._shelf.run(Trial(store, case).run())
         self._log.check(case["secrets"])
         return label

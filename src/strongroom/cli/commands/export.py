@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, TextIO
 
@@ -13,8 +10,9 @@ import typer
 
 from strongroom.cli.console import is_file, note
 from strongroom.cli.errors import CommandError
-from strongroom.cli.exit_codes import PROBLEMS, USAGE
+from strongroom.cli.exit_codes import USAGE
 from strongroom.cli.formatting import format_count
+from strongroom.cli.new_file import new_file
 from strongroom.cli.open_store import open_store, run_async
 from strongroom.cli.options import CodecOptions, OutputOptions, Prefix
 from strongroom.cli.progress import progress
@@ -47,13 +45,11 @@ def export(
     """
     if session is not None and prefix is not None:
         raise CommandError("Name a SESSION or a --prefix, not both.", USAGE)
-    if file is not None and file.exists():
-        raise CommandError(f"{file} exists already, and was not changed.", PROBLEMS)
     if file is None:
         run_async(_export, where, session, prefix, skip, sys.stdout)
         sys.stdout.flush()
         return
-    with _new_file(file) as stream:
+    with new_file(file) as stream:
         count = run_async(_export, where, session, prefix, skip, stream)
     note(f"Wrote {format_count(count, 'items')} to {file}. They are not encrypted there.")
 
@@ -77,27 +73,3 @@ async def _export(
                 meter.add(1)
             meter.finish()
     return count
-
-
-@contextlib.contextmanager
-def _new_file(path: Path) -> Iterator[TextIO]:
-    """Write a file that only its owner can read, under another name until it is complete."""
-    scratch = path.with_name(f"{path.name}.part")
-    try:
-        # Exclusively: a link that somebody has put there would be written through.
-        descriptor = os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        raise CommandError(
-            f"{scratch} exists already, and was not changed: another export writes it, or one was "
-            "killed. Remove it if no export runs, and run the command again.",
-            PROBLEMS,
-        ) from None
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-            os.fchmod(stream.fileno(), 0o600)
-            yield stream
-            stream.flush()
-            os.fsync(stream.fileno())
-        scratch.replace(path)
-    finally:
-        scratch.unlink(missing_ok=True)

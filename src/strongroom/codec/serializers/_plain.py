@@ -14,6 +14,15 @@ if TYPE_CHECKING:
 
 MAP, LIST, KEY, LEAF = "map", "list", "key", "leaf"
 
+_KNOWN = """
+action actions annotations arguments call_id code container_id content data detail encrypted_content
+error file_data file_id filename format id image_url index input input_audio item logprobs model
+name operation outcome output outputs phase provider_data queries query reason refusal result
+results role server_label source sources status summary text title tool_calls tools type url
+"""
+_KNOWN_KEYS = frozenset(_KNOWN.split())
+"""The keys of openai-agents' items. An error names these alone: any other key may be content."""
+
 
 class Walk:
     """Takes an item apart in the order, and with the conversions, of ``json.dumps``.
@@ -80,9 +89,12 @@ class Walk:
 
     @property
     def path(self) -> str:
-        """Where the walk is, in the style of JSONPath: ``$.content[0]["odd key"]``."""
+        """Where the walk is, in the style of JSONPath: ``$.content[0].*``.
+
+        A key that is none of openai-agents' items is ``*``, as it may be content.
+        """
         return "$" + "".join(
-            f".{step}" if isinstance(step, str) and step.isidentifier() else f"[{json.dumps(step)}]"
+            f"[{step}]" if isinstance(step, int) else f".{step if step in _KNOWN_KEYS else '*'}"
             for step in self._steps
         )
 
