@@ -21,7 +21,8 @@ from strongroom.history.head import HeadStore, Seen
 from strongroom.ledger.ledger import Ledger
 from strongroom.ledger.session_ledger import SessionLedger
 from strongroom.protocols import Stored
-from strongroom.sql.dialects.base.ledger import HeadAndRows, LedgerStatements, RowsChangedError
+from strongroom.sql.dialects.base.ledger import LedgerStatements
+from strongroom.sql.dialects.base.step import HeadAndRows, RowsChangedError
 from strongroom.sql.retry import Deadline
 from strongroom.sql.rows import FIRST_ID, Change
 
@@ -99,14 +100,19 @@ class SessionLinker:
         kinds = {"linked": 0, "altered": 0, "unlinked": 0}
         for rows in self._batches(conn, sql):
             values: list[Stored] = []
-            for row in rows:
+            times = [row[2] for row in rows]
+            utc = sql.utc_times(conn, self._session_id, rows)
+            for place, row in enumerate(rows):
                 self._check_type(row)
                 if fresh and envelope.is_linked(row[1]):
                     self.ledger.refuse("the row is linked already, and there is no head", row[0])
                 kind, value = self._opened(row)
                 kinds[kind] += 1
                 values.append(value)
-            linked, last = self.ledger.link(count, last, values, [row[2] for row in rows])
+                if kind == "unlinked" and utc[place] != times[place]:
+                    times[place] = utc[place]
+                    sql.redate(conn, self._session_id, row[0], utc[place])
+            linked, last = self.ledger.link(count, last, values, times)
             count += len(rows)
             sql.rewrite(
                 conn,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Sequence
 from itertools import groupby
 
@@ -9,11 +10,12 @@ from strongroom.codec.guards import Outcome
 from strongroom.codec.row_codec import RowCodec
 from strongroom.core.core import Core
 from strongroom.errors import EnvelopeError, StrongroomError
-from strongroom.format.ledger import without_link
+from strongroom.format.ledger import RECORD, records, without_link
 from strongroom.ledger.session_ledger import SessionLedger
 from strongroom.protocols import Item, Stored
 from strongroom.sql import raw_ids
 from strongroom.sql.rows import StoredRow
+from strongroom.sql.times import micros_to_utc
 
 
 class RowDecoder:
@@ -39,11 +41,24 @@ class RowDecoder:
 
         A ledger's link is verified, or an edit would be made to look genuine, and stays.
         """
-        value = self._core.column_value(self.codec_of(row.session_id), item)
+        try:
+            value = self._core.column_value(self.codec_of(row.session_id), item)
+        finally:
+            del item  # an error keeps this frame
         if self._ledger is None:
             return value
         link, _ = self._ledger.open_value(row.value, row.row_id)
         return self._ledger.relink(link, value)
+
+    def created_at(self, row: StoredRow) -> dt.datetime | None:
+        """Return the time of a row that was decoded: under a ledger that of its link, verified.
+
+        A ledger's own rows have UTC in a column that others fill in the zone of their connection.
+        """
+        if self._core.ledger is None:
+            return row.created_at
+        joined = records([row.value])
+        return None if joined is None else micros_to_utc(RECORD.unpack(joined)[3])
 
     async def decode(self, rows: Sequence[StoredRow]) -> list[Outcome]:
         """Return each row's item, or the StrongroomError that says where."""

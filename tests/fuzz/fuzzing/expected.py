@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from fuzzing.findings import Finding
+from fuzzing.findings import BULK, COMMAND, Finding
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,20 @@ class Expected:
         return where and re.search(self.pattern, finding.detail, re.DOTALL) is not None
 
 
-EXPECTED: tuple[Expected, ...] = ()
+EXPECTED = (
+    Expected(
+        "an item that is nested too deeply ends an export",
+        (BULK,),
+        ("sessions",),
+        "^export_items: items expected, .*nested too deeply",
+    ),
+    Expected(
+        "a URL whose option the driver does not take ends with 70",
+        (COMMAND,),
+        ("commands",),
+        "ended with 70: .*ValueError",
+    ),
+)
 
 
 def entry_of(form: str, finding: Finding) -> Expected | None:

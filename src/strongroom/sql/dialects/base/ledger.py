@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar, NamedTuple, TypeAlias
+from typing import Any, ClassVar
 
 from sqlalchemy import (
     ColumnElement,
@@ -22,35 +22,11 @@ from sqlalchemy import (
 )
 
 from strongroom.format.ledger import LinkedRow
-from strongroom.protocols import Stored
+from strongroom.sql.dialects.base.step import HeadAndRows, RowsChangedError, Step
 from strongroom.sql.dialects.base.store import StoreStatements
 from strongroom.sql.rows import Change
 from strongroom.sql.statement import Statement, fetch
-from strongroom.sql.times import NO_TIME, to_micros
-
-HeadAndRows: TypeAlias = tuple[bytes | None, list[LinkedRow]]
-"""The stored head of a session and some of its rows, oldest first."""
-
-
-class Step(NamedTuple):
-    """A session's step from one stored head to the next, and the linked rows that it brings.
-
-    ``old`` is None for a session that has no head.
-    """
-
-    session_id: str
-    old: bytes | None
-    new: bytes
-    values: Sequence[Stored] = ()
-    times: Sequence[int] = ()
-
-
-class RowsChangedError(Exception):
-    """A row is not as it was when it was read; the caller rolls back."""
-
-
-class RowVanishedError(Exception):
-    """Somebody who knows no heads removed a row while it was being popped; that is committed."""
+from strongroom.sql.times import NO_TIME, aware_to_micros, to_micros
 
 
 class LedgerStatements:
@@ -101,6 +77,12 @@ class LedgerStatements:
             select(self.key_parameter, literal(b"", heads.c.head.type))
         )
         self._lock = compile_(select(heads.c.head).where(self.of_session).with_for_update())
+        row_id = messages.c.id == bindparam("row_id")
+        self._redate = compile_(
+            update(messages)
+            .where(messages.c.session_id == self.key_parameter, row_id)
+            .values(created_at=bindparam("time"))
+        )
         self._put = compile_(update(heads).where(self.of_session).values(head=bindparam("new")))
 
     def _compile_reads(self) -> None:
@@ -264,6 +246,25 @@ class LedgerStatements:
     def put(self, conn: Connection, session_id: str, new: bytes) -> None:
         """Store a head, under the lock that ``reserve`` took."""
         self._put.run(conn, key=self.session.key(session_id), new=new)
+
+    def utc_times(self, conn: Connection, session_id: str, rows: Sequence[LinkedRow]) -> list[int]:
+        """Return the rows' times in UTC, for rows that a writer without a ledger has added.
+
+        It has them from the database's clock, in the zone of the connection; a ledger's own rows
+        have UTC whatever the zone.
+        """
+        span = (session_id, rows[0][0]), (session_id, rows[-1][0])
+        found = {row.row_id: row.created_at for row in self.store.rows(conn, *span)}
+        times: list[int] = []
+        for row_id, _, raw in rows:
+            utc = found.get(row_id)
+            times.append(raw if utc is None or raw == NO_TIME else aware_to_micros(utc))
+        return times
+
+    def redate(self, conn: Connection, session_id: str, row_id: int, micros: int) -> None:
+        """Set the time of a row, as a ledger has it."""
+        key, time = self.session.key(session_id), self.session.bind_micros(micros)
+        self._redate.run(conn, key=key, row_id=row_id, time=time)
 
     def rewrite(self, conn: Connection, changes: Sequence[Change]) -> None:
         """Put new values in the place of old ones."""
