@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from fuzzing.findings import BULK, COMMAND, Finding
+from fuzzing.findings import COMMAND, Finding
 
 
 @dataclass(frozen=True)
@@ -28,12 +28,6 @@ class Expected:
 
 
 EXPECTED = (
-    Expected(
-        "an item that is nested too deeply ends an export",
-        (BULK,),
-        ("sessions",),
-        "^export_items: items expected, .*nested too deeply",
-    ),
     Expected(
         "a URL whose option the driver does not take ends with 70",
         (COMMAND,),
