@@ -1,5 +1,6 @@
 """An error about one row shows nothing of its neighbours: reads and pops of sessions."""
 
+import json
 import sys
 
 import pytest
@@ -186,6 +187,33 @@ async def test_a_hook_that_raises_shows_nothing(database, column, fault):
     with pytest.raises(DecodeError) as caught:
         await last.pop_item()
     assert_shows_nothing(caught.value)
+
+
+def _parsed(text):
+    return json.loads(text + "{")
+
+
+def _parsed_and_wrapped(text):
+    try:
+        return json.loads(text + "{")
+    except ValueError:
+        raise LookupError("mine") from None
+
+
+@ON_SQLITE
+@pytest.mark.parametrize(
+    "fail", [_parsed, _parsed_and_wrapped, lambda text: (text + "é").encode("ascii")]
+)
+async def test_a_document_that_an_error_of_a_hook_carries_is_not_shown(database, fail):
+    class Failing(SQLAlchemySession):
+        async def _deserialize_item(self, item):
+            found = await super()._deserialize_item(item)
+            return fail(json.dumps(found)) if found["content"].endswith(" 2") else found
+
+    session = database.session(kind=Failing, codec=codec(), on_error="raise")
+    await session.add_items(secret_items(0, 1, 2, 3))
+    async for error in errors_of(session):
+        assert_shows_nothing(error)
 
 
 @ON_SQLITE

@@ -14,12 +14,8 @@ from strongroom.format.ledger import Head, LinkedRow
 from strongroom.history.head_cache import cache_of
 from strongroom.ledger.session_ledger import SessionLedger
 from strongroom.protocols import Witness
-from strongroom.sql.dialects.base.ledger import (
-    HeadAndRows,
-    LedgerStatements,
-    RowsChangedError,
-    RowVanishedError,
-)
+from strongroom.sql.dialects.base.ledger import LedgerStatements
+from strongroom.sql.dialects.base.step import HeadAndRows, RowsChangedError, RowVanishedError
 from strongroom.sql.gate import settle
 from strongroom.sql.retry import Deadline
 from strongroom.sql.runner import Runner

@@ -14,7 +14,7 @@ from strongroom.history.protocol import Picker, Popped
 from strongroom.history.verified import VerifiedReader, VerifiedRows
 from strongroom.ledger.session_ledger import SessionLedger
 from strongroom.protocols import Stored, Witness
-from strongroom.sql.dialects.base.ledger import Step
+from strongroom.sql.dialects.base.step import Step
 from strongroom.sql.retry import Deadline
 from strongroom.sql.rows import Row
 from strongroom.sql.runner import Runner

@@ -66,22 +66,26 @@ def compare(
     specs = _specs()
     found: list[CodecFigures] = []
     left_out: dict[str, str] = {}
-    for done, spec in enumerate(specs):
+    count = len(items)
+    try:
+        for done, spec in enumerate(specs):
+            if progress is not None:
+                progress(Progress(done, len(specs), "compare"))
+            try:
+                encrypted = spec.rpartition("+")[2] in registry.BUILT_IN["cipher"]
+                codec = Codec.parse(spec, keys=keys if encrypted else None)
+                found.append(_measure(codec, items, column_type))
+            except MissingDependencyError as error:
+                left_out[spec] = error.message
+            except StrongroomError as error:
+                left_out[spec] = f"{type(error).__name__}: {error.message}"
         if progress is not None:
-            progress(Progress(done, len(specs), "compare"))
-        try:
-            encrypted = spec.rpartition("+")[2] in registry.BUILT_IN["cipher"]
-            codec = Codec.parse(spec, keys=keys if encrypted else None)
-            found.append(_measure(codec, items, column_type))
-        except MissingDependencyError as error:
-            left_out[spec] = error.message
-        except StrongroomError as error:
-            left_out[spec] = f"{type(error).__name__}: {error.message}"
-    if progress is not None:
-        progress(Progress(len(specs), len(specs), "compare"))
+            progress(Progress(len(specs), len(specs), "compare"))
+    finally:
+        del items  # an error keeps this frame
     bare = next((figures.bytes for figures in found if figures.spec == _BASELINE), 0)
     figures = [_against(one, bare) for one in sorted(found, key=lambda one: one.bytes)]
-    return CompareReport(items=len(items), bytes=bare, codecs=tuple(figures), left_out=left_out)
+    return CompareReport(items=count, bytes=bare, codecs=tuple(figures), left_out=left_out)
 
 
 def _specs() -> list[str]:

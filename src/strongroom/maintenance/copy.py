@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from operator import itemgetter
 
+from strongroom.codec.guards import Outcome
 from strongroom.core.core import Core
 from strongroom.errors import ConflictError, EncodeError, HistoryTamperedError, StrongroomError
 from strongroom.maintenance.copy_check import Mismatch, check_copy
@@ -136,25 +137,33 @@ class _Copy:
 
     async def take(self, rows: list[StoredRow]) -> None:
         """Copy rows; behind one that cannot be, nothing more of its session."""
-        for row, outcome in zip(rows, await self._decoder.decode(rows), strict=True):
-            if row.session_id == self._given_up:
-                continue
-            error = outcome if isinstance(outcome, StrongroomError) else None
-            created_at = None if error else self._decoder.created_at(row)
+        outcome = None
+        try:
+            for row, outcome in zip(rows, await self._decoder.decode(rows), strict=True):
+                if row.session_id != self._given_up:
+                    await self._take_one(row, outcome)
+        finally:
+            del outcome  # an error keeps this frame
+
+    async def _take_one(self, row: StoredRow, outcome: Outcome) -> None:
+        error = outcome if isinstance(outcome, StrongroomError) else None
+        created_at = None if error else self._decoder.created_at(row)
+        try:
             if error is None:
-                try:
-                    _check_id(self._target, row.session_id)
-                    await self.sink.add(row.session_id, outcome, created_at)
-                except EncodeError as refusal:
-                    error = refusal
-            if error is not None:
-                self.failures.add(row.session_id, row.row_id, error)
-                self._given_up = row.session_id
-                continue
-            if created_at is None:
-                self.failures.add(row.session_id, row.row_id, no_time("created_at"))
-            if self.sink.is_full:
-                await self.flush(row.session_id)
+                _check_id(self._target, row.session_id)
+                await self.sink.add(row.session_id, outcome, created_at)
+        except EncodeError as refusal:
+            error = refusal
+        finally:
+            del outcome  # an error keeps this frame
+        if error is not None:
+            self.failures.add(row.session_id, row.row_id, error)
+            self._given_up = row.session_id
+            return
+        if created_at is None:
+            self.failures.add(row.session_id, row.row_id, no_time("created_at"))
+        if self.sink.is_full:
+            await self.flush(row.session_id)
 
     async def flush(self, current: str | None = None) -> None:
         """Write what waits, without the sessions that hold something else in the target."""

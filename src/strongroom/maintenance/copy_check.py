@@ -62,11 +62,15 @@ class CopyCheck:
 
     async def take(self, rows: list[StoredRow]) -> None:
         """Read rows of the source, and the target's where a session ends."""
-        for row, outcome in zip(rows, await self._source_decoder.decode(rows), strict=True):
-            if row.session_id != self._session_id:
-                await self._compare()
-                self._session_id, self._digest = row.session_id, _Digest(self._key)
-            self._digest.add(row, outcome)
+        outcome = None
+        try:
+            for row, outcome in zip(rows, await self._source_decoder.decode(rows), strict=True):
+                if row.session_id != self._session_id:
+                    await self._compare()
+                    self._session_id, self._digest = row.session_id, _Digest(self._key)
+                self._digest.add(row, outcome)
+        finally:
+            del outcome  # an error keeps this frame
 
     async def finish(self, prefix: str | None) -> None:
         """Compare the last session, and those that are empty in the source."""
@@ -136,8 +140,12 @@ class _Digest:
 
     def add_all(self, rows: list[StoredRow], outcomes: list[Outcome]) -> None:
         """Take the next items."""
-        for row, outcome in zip(rows, outcomes, strict=True):
-            self.add(row, outcome)
+        outcome = None
+        try:
+            for row, outcome in zip(rows, outcomes, strict=True):
+                self.add(row, outcome)
+        finally:
+            del outcomes, outcome  # an error keeps this frame
 
     def add(self, row: StoredRow, outcome: Outcome) -> None:
         """Take the next item."""
@@ -145,9 +153,12 @@ class _Digest:
         self.size += len(row.value)
         if isinstance(outcome, StrongroomError):
             self._readable = False
-        else:
+            return
+        try:
             text = dump_item(outcome).encode("ascii")
-            self._hmac.update(len(text).to_bytes(8, "big") + text)
+        finally:
+            del outcome  # an error keeps this frame
+        self._hmac.update(len(text).to_bytes(8, "big") + text)
 
     def equals(self, other: _Digest) -> bool:
         """Tell whether the items are the same, in the same order."""

@@ -21,7 +21,8 @@ from strongroom.history.head import HeadStore, Seen
 from strongroom.ledger.ledger import Ledger
 from strongroom.ledger.session_ledger import SessionLedger
 from strongroom.protocols import Stored
-from strongroom.sql.dialects.base.ledger import HeadAndRows, LedgerStatements, RowsChangedError
+from strongroom.sql.dialects.base.ledger import LedgerStatements
+from strongroom.sql.dialects.base.step import HeadAndRows, RowsChangedError
 from strongroom.sql.retry import Deadline
 from strongroom.sql.rows import FIRST_ID, Change
 

@@ -131,17 +131,21 @@ class _Pass:
     async def _changes(self, rows: list[StoredRow]) -> list[Change]:
         session = (await self._core.runner.statements()).session
         changes: list[Change] = []
-        for row, outcome in zip(rows, await self._decoder.decode(rows), strict=True):
-            if isinstance(outcome, StrongroomError):
-                self.failures.add(row.session_id, row.row_id, outcome)
-                continue
-            try:
-                new = self._decoder.encode(row, outcome)
-                session.check_values([new])
-            except EncodeError as error:
-                self.failures.add(row.session_id, row.row_id, error)
-            else:
-                changes.append(Change(row.session_id, row.row_id, row.value, new))
+        outcome = None
+        try:
+            for row, outcome in zip(rows, await self._decoder.decode(rows), strict=True):
+                if isinstance(outcome, StrongroomError):
+                    self.failures.add(row.session_id, row.row_id, outcome)
+                    continue
+                try:
+                    new = self._decoder.encode(row, outcome)
+                    session.check_values([new])
+                except EncodeError as error:
+                    self.failures.add(row.session_id, row.row_id, error)
+                else:
+                    changes.append(Change(row.session_id, row.row_id, row.value, new))
+        finally:
+            del outcome  # an error keeps this frame
         return changes
 
 

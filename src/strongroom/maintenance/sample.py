@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import Iterable
 
+from strongroom.codec.guards import Outcome
 from strongroom.codec.serializers.orjson import OrjsonSerializer
 from strongroom.errors import ConfigurationError, StrongroomError
 from strongroom.protocols import Item
@@ -38,14 +39,26 @@ async def sample_items(store: SessionStore, rows: int, *, prefix: str | None = N
         chosen = chance.sample(ids, min(len(ids), rows))
         drawn += [(name, row_id) for row_id in chosen]
     wanted = set(chance.sample(drawn, min(len(drawn), rows)))
-    decoder, items = RowDecoder(core), []
-    for name in {session_id for session_id, _ in wanted}:
-        async for batch in walk(core, session_id=name, wanted=lambda row: row[:2] in wanted):
-            for outcome in await decoder.decode(batch.rows):
-                if isinstance(outcome, StrongroomError):
-                    raise outcome
-                items.append(outcome)
-    return items
+    decoder = RowDecoder(core)
+    items: list[Item] = []
+    try:
+        for name in {session_id for session_id, _ in wanted}:
+            async for batch in walk(core, session_id=name, wanted=lambda row: row[:2] in wanted):
+                refused = _take_readable(await decoder.decode(batch.rows), items)
+                if refused is not None:
+                    raise refused
+        return items
+    finally:
+        del items  # an error keeps this frame
+
+
+def _take_readable(outcomes: list[Outcome], items: list[Item]) -> StrongroomError | None:
+    """Add items to a list up to the first that cannot be read; returns its error."""
+    for outcome in outcomes:
+        if isinstance(outcome, StrongroomError):
+            return outcome
+        items.append(outcome)
+    return None
 
 
 def read_items(lines: Iterable[str], most: int) -> list[Item]:

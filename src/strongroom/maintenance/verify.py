@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from strongroom.codec.guards import Outcome
 from strongroom.core.core import Core
 from strongroom.errors import DecodeError, StrongroomError
 from strongroom.maintenance.progress import Meter, Progress
 from strongroom.maintenance.report import Failure, Failures
 from strongroom.maintenance.verify_histories import HistoriesCheck
 from strongroom.sql import raw_ids
+from strongroom.sql.rows import StoredRow
 from strongroom.store.row_decoder import RowDecoder
 from strongroom.store.store import SessionStore, core_of
 from strongroom.store.walk import BATCH_BYTES, BATCH_ROWS, walk, walk_sessions
@@ -73,11 +75,7 @@ async def _verify_rows(
     rows = 0
     decoder = RowDecoder(core)
     async for batch in walk(core, prefix=prefix, batch_rows=batch_rows, batch_bytes=batch_bytes):
-        for row, outcome in zip(batch.rows, await decoder.decode(batch.rows), strict=True):
-            if isinstance(outcome, StrongroomError):
-                failures.add(row.session_id, row.row_id, outcome)
-            elif row.created_at is None:
-                failures.add(row.session_id, row.row_id, no_time("created_at"))
+        _note(batch.rows, await decoder.decode(batch.rows), failures)
         rows += len(batch.rows)
         meter.add(batch.seen)
     return rows
@@ -92,6 +90,15 @@ async def _verify_sessions(core: Core, prefix: str | None, failures: Failures) -
             elif row.created_at is None or row.updated_at is None:
                 name = "updated_at" if row.updated_at is None else "created_at"
                 failures.add(row.session_id, None, no_time(name))
+
+
+def _note(rows: Sequence[StoredRow], outcomes: Sequence[Outcome], failures: Failures) -> None:
+    """Note the rows that do not open or have no time; no frame that awaits holds an item."""
+    for row, outcome in zip(rows, outcomes, strict=True):
+        if isinstance(outcome, StrongroomError):
+            failures.add(row.session_id, row.row_id, outcome)
+        elif row.created_at is None:
+            failures.add(row.session_id, row.row_id, no_time("created_at"))
 
 
 def no_time(column: str) -> DecodeError:

@@ -168,5 +168,16 @@ async def _by_hook(deserialize: Hook, value: Stored) -> Outcome:
         return NotJSONError("_deserialize_item found a row that is not JSON.")
     except Exception as error:  # noqa: BLE001 - a hook may raise anything
         problem = DecodeError(f"_deserialize_item failed with {type(error).__name__}.")
-        problem.__cause__ = error
+        problem.__cause__ = None if _holds_document(error) else error
         return problem
+
+
+def _holds_document(error: BaseException) -> bool:
+    """Tell an error, or one behind it, that carries the whole text that it is about."""
+    chain: list[BaseException] = [error]
+    for current in chain:  # it grows while it is walked
+        if isinstance(current, json.JSONDecodeError | UnicodeError):
+            return True
+        behind = (current.__cause__, current.__context__)
+        chain += [other for other in behind if other is not None and other not in chain]
+    return False

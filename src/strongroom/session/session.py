@@ -204,10 +204,8 @@ class SQLAlchemySession:
         """Yield the items, oldest first, with at most ``batch_size`` rows in memory."""
         if batch_size < 1:
             raise ValueError(f"batch_size is 1 or more, not {batch_size}.")
-        hook = self._decode_hook
         async for rows in self._history.batches(batch_size):
-            items = await self._items.decode(rows, hook)
-            items.reverse()
+            items = (await self._items.decode(rows, self._decode_hook))[::-1]
             # An error on the way keeps this frame: it holds no item that was yielded.
             while items:
                 yield cast("TResponseInputItem", items.pop())

@@ -9,18 +9,17 @@ from typing import NamedTuple, Protocol
 
 from strongroom.core.core import Core
 from strongroom.ledger.ledger import Ledger
-from strongroom.protocols import Item, Stored
+from strongroom.protocols import Stored
 from strongroom.sql.rows import NewRow, SessionsMovedError
 from strongroom.sql.times import aware_to_micros
 
 
 class WaitingItem(NamedTuple):
-    """An item that waits to be written, and its value."""
+    """The value of an item that waits to be written."""
 
     session_id: str
     value: Stored
     created_at: dt.datetime | None
-    item: Item
 
 
 @dataclass
@@ -62,7 +61,7 @@ class PlainWriter:
     ) -> Written:
         """Append rows in one transaction."""
         store = (await self._core.runner.statements()).store
-        new = [NewRow(*row[:3]) for row in rows]
+        new = [NewRow(*row) for row in rows]
         try:
             newest = await self._core.runner.transact(store.extend, expected, new)
         except SessionsMovedError as moved:

@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from strongroom.codec.guards import Outcome
 from strongroom.core.core import Core
-from strongroom.errors import DecodeError, StrongroomError
+from strongroom.errors import DecodeError, EncodeError, StrongroomError
 from strongroom.history.verified import VerifiedRows
 from strongroom.ledger.ledger import Ledger
 from strongroom.sql import raw_ids
@@ -50,7 +50,10 @@ def _lines(
     lines: list[str] = []
     for row, outcome in zip(rows, outcomes, strict=True):
         if not isinstance(outcome, StrongroomError):
-            lines.append(dump_line(row.session_id, row.created_at, outcome))
+            try:
+                lines.append(dump_line(row.session_id, row.created_at, outcome))
+            except EncodeError as error:
+                return lines, error.at(row.session_id, row.row_id).with_traceback(None)
         elif not (isinstance(outcome, DecodeError) and core.unreadable.leaves_out(outcome)):
             return lines, outcome
     return lines, None
@@ -68,18 +71,23 @@ async def _verified_batches(
     core: Core, ledger: Ledger, session_id: str | None, prefix: str | None
 ) -> AsyncIterator[_Batch]:
     """Yield the rows of histories that are verified as they are read, times included."""
-    if session_id is None:
-        async for names in walk_ids(core, prefix=prefix):
-            for name in names:
-                async for batch in _verified_batches(core, ledger, name, None):
-                    yield batch
+    async for name in _session_ids(core, session_id, prefix):
+        if not raw_ids.is_text(name):
+            yield [StoredRow(name, FIRST_ID, b"", None)], [raw_ids.refusal(name)]
+            continue
+        async for verified in core.ledgered_history(name, ledger).verified_batches(BATCH_ROWS):
+            yield await _decoded(core, name, verified)
+
+
+async def _session_ids(
+    core: Core, session_id: str | None, prefix: str | None
+) -> AsyncIterator[str]:
+    if session_id is not None:
+        yield session_id
         return
-    if not raw_ids.is_text(session_id):
-        nowhere = StoredRow(session_id, FIRST_ID, b"", None)
-        yield [nowhere], [raw_ids.refusal(session_id)]
-        return
-    async for verified in core.ledgered_history(session_id, ledger).verified_batches(BATCH_ROWS):
-        yield await _decoded(core, session_id, verified)
+    async for names in walk_ids(core, prefix=prefix):
+        for name in names:
+            yield name
 
 
 async def _decoded(core: Core, session_id: str, verified: VerifiedRows) -> _Batch:

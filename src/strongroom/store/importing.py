@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterable, AsyncIterator, Iterable
 
 from strongroom.core.core import Core
-from strongroom.errors import EncodeError, PayloadError
+from strongroom.errors import EncodeError, PayloadError, StrongroomError
 from strongroom.store.jsonlines import load_line
 from strongroom.store.sink import Sink
 
@@ -31,33 +31,47 @@ async def import_items(
     sink = Sink(core, append=append, batch_rows=batch_rows)
     number = 0
     async for line in _each(lines):
-        number += 1
-        if not line.strip():
-            continue
-        record = load_line(line)
-        if isinstance(record, str):
-            del line
-            raise LineError(number, record)
-        session_id, created_at, item = record
+        lines, number = (), number + 1
         try:
-            core.check_session_id(session_id)
-            await sink.add(session_id, item, created_at)
-        except EncodeError as error:
-            raise EncodeError(f"Line {number}: {error.message}", path=error.path).at(
-                session_id
-            ) from error
-        except ValueError as error:
-            raise LineError(number, str(error).rstrip(".")) from error
+            refused = await _take(core, sink, number, line)
+        finally:
+            del line  # an error keeps this frame
+        if refused is not None:
+            raise refused
         if sink.is_full:
             await sink.flush()
     await sink.flush()
     return sink.written
 
 
+async def _take(core: Core, sink: Sink, number: int, line: str) -> StrongroomError | None:
+    """Hand a line to the sink; returns the error if it cannot be imported."""
+    record = load_line(line) if line.strip() else None
+    del line  # an error keeps this frame
+    if record is None:
+        return None
+    if isinstance(record, str):
+        return LineError(number, record)
+    session_id, created_at, item = record
+    del record
+    try:
+        core.check_session_id(session_id)
+        await sink.add(session_id, item, created_at)
+    except EncodeError as error:
+        return EncodeError(f"Line {number}: {error.message}", path=error.path).at(session_id)
+    except ValueError as error:
+        return LineError(number, str(error).rstrip("."))
+    finally:
+        del item
+    return None
+
+
 async def _each(lines: AsyncIterable[str] | Iterable[str]) -> AsyncIterator[str]:
     if isinstance(lines, AsyncIterable):
         async for line in lines:
             yield line
+            del line  # an error keeps this frame
     else:
         for line in lines:
             yield line
+            del line

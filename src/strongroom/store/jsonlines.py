@@ -34,6 +34,16 @@ _MAYBE_TAGGED = re.compile(r'\$(?:bytes|datetime)"|\\u00', re.IGNORECASE)
 def dump_item(item: Item) -> str:
     """Return an item as JSON; raises EncodeError for what no codec of ours could have stored."""
     try:
+        return _dump(item)
+    except EncodeError as error:
+        refusal = error.with_traceback(None)
+    finally:
+        del item  # an error keeps this frame
+    raise refusal
+
+
+def _dump(item: Item) -> str:
+    try:
         text = _WRITER.dumps(item).decode("ascii")
     except EncodeError:
         text = ""  # it may hold bytes or a datetime
@@ -46,7 +56,10 @@ def dump_line(session_id: str, created_at: dt.datetime | None, item: Item) -> st
     """Return the line of an item, without a line break."""
     created = "null" if created_at is None else f'"{created_at.isoformat()}"'
     name = json.dumps(session_id)
-    return f'{{"session_id":{name},"created_at":{created},"item":{dump_item(item)}}}'
+    try:
+        return f'{{"session_id":{name},"created_at":{created},"item":{dump_item(item)}}}'
+    finally:
+        del item  # an error keeps this frame
 
 
 def load_line(line: str | bytes) -> tuple[str, dt.datetime | None, Item] | str:

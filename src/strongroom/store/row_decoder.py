@@ -41,7 +41,10 @@ class RowDecoder:
 
         A ledger's link is verified, or an edit would be made to look genuine, and stays.
         """
-        value = self._core.column_value(self.codec_of(row.session_id), item)
+        try:
+            value = self._core.column_value(self.codec_of(row.session_id), item)
+        finally:
+            del item  # an error keeps this frame
         if self._ledger is None:
             return value
         link, _ = self._ledger.open_value(row.value, row.row_id)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 
+from strongroom.codec.guards import Outcome
 from strongroom.core.core import Core
 from strongroom.errors import ConflictError, EncodeError, StrongroomError
 from strongroom.protocols import Item
 from strongroom.sql.retry import Deadline
-from strongroom.sql.rows import FIRST_ID
+from strongroom.sql.rows import FIRST_ID, StoredRow
 from strongroom.store.batch_writer import WaitingItem, batch_writer
 from strongroom.store.jsonlines import dump_item
 from strongroom.store.row_decoder import RowDecoder
@@ -59,9 +61,12 @@ class Sink:
                 "A ledger cannot record this created_at, which is the first or the last moment "
                 "that there is: give the row another one."
             )
-        value = self._core.column_value(self._decoder.codec_of(session_id), item)
+        try:
+            value = self._core.column_value(self._decoder.codec_of(session_id), item)
+        finally:
+            del item  # an error keeps this frame
         (await self._core.runner.statements()).session.check_values([value])
-        self._waiting.append(WaitingItem(session_id, value, created_at, item))
+        self._waiting.append(WaitingItem(session_id, value, created_at))
         self._size += len(value)
         if not self._append:
             self._known.setdefault(session_id, None)
@@ -105,14 +110,8 @@ class Sink:
         first = FIRST_ID if after is None else after
         store = (await self._core.runner.statements()).store
         rows = await self._core.runner.read(store.session_rows, session_id, first, len(mine))
-        outcomes = await self._decoder.decode(rows)
-        same = bool(rows) and all(  # without rows, those that had been there are gone
-            not isinstance(outcome, StrongroomError)
-            and dump_item(outcome) == dump_item(waiting.item)
-            for waiting, outcome in zip(mine, outcomes, strict=False)
-        )
-        if not same:
-            del mine, outcomes  # an error keeps this frame
+        # Without rows, those that had been there are gone.
+        if not rows or not await self._hold_same(session_id, rows, mine):
             raise ConflictError(
                 "The session holds other items already than those that are to be written: nothing "
                 "was added to it. Delete it first, or choose another store."
@@ -120,3 +119,25 @@ class Sink:
         self._known[session_id] = rows[-1].row_id
         passed = {id(waiting) for waiting in mine[: len(rows)]}
         self._keep([waiting for waiting in self._waiting if id(waiting) not in passed])
+
+    async def _hold_same(
+        self, session_id: str, rows: Sequence[StoredRow], waiting: Sequence[WaitingItem]
+    ) -> bool:
+        """Tell whether rows hold the items of the first that wait."""
+        values = [item.value for item in waiting[: len(rows)]]
+        there = await self._decoder.decode(rows)
+        try:
+            here = await self._core.decode(self._decoder.codec_of(session_id), values)
+            return _are_same(there, here)
+        finally:
+            there = here = []  # an error keeps this frame
+
+
+def _are_same(some: Sequence[Outcome], others: Sequence[Outcome]) -> bool:
+    """Tell whether all can be read, and are the same items."""
+    try:
+        return not any(
+            isinstance(outcome, StrongroomError) for outcome in (*some, *others)
+        ) and list(map(dump_item, some)) == list(map(dump_item, others))
+    finally:
+        del some, others  # an error keeps this frame

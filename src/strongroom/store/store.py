@@ -215,7 +215,9 @@ class SessionStore:
         others. ``append`` adds all lines to what is there. Raises PayloadError with the number of a
         line that cannot be read; batches before it have been written.
         """
-        return await importing.import_items(self._core, lines, append=append, batch_rows=batch_rows)
+        work = importing.import_items(self._core, lines, append=append, batch_rows=batch_rows)
+        del lines  # an error keeps this frame
+        return await work
 
     async def aclose(self) -> None:
         """Dispose of the engine if the store made it."""

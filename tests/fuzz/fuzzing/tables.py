@@ -84,29 +84,32 @@ async def fill(
     A session has an ``id``, ``rows`` of (row id, value, created_at), and perhaps ``updated_at``.
     Those that are not ``registered`` have no row in the table of sessions.
     """
+    ids = [Cell.of(session["id"]) for session in sessions]
+    times = [Cell.of(session.get("updated_at", TIME)) for session in sessions]
+    rows = [
+        [Cell(row_id), name, Cell.of(value), Cell.of(time)]
+        for name, session in zip(ids, sessions, strict=True)
+        for row_id, value, time in session["rows"]
+    ]
+    known = [[name, Cell(TIME), time] for name, time in zip(ids, times, strict=True)]
     async with store.engine.begin() as conn:
-        await conn.execute(text("DELETE FROM agent_messages"))
-        await conn.execute(text("DELETE FROM agent_sessions"))
-        for session in sessions:
-            cells = [Cell.of(session["id"]), Cell(TIME), Cell.of(session.get("updated_at", TIME))]
-            if registered:
-                columns = ("session_id", "created_at", "updated_at")
-                await _insert(conn, "agent_sessions", columns, cells)
-            names = ("id", "session_id", "message_data", "created_at")
-            for row_id, value, time in session["rows"]:
-                row = [Cell(row_id), cells[0], Cell.of(value), Cell.of(time)]
-                await _insert(conn, "agent_messages", names, row)
+        await _put(conn, "agent_messages(id, session_id, message_data, created_at)", rows)
+        columns = "(session_id, created_at, updated_at)"
+        await _put(conn, f"agent_sessions{columns}", known if registered else [])
         if store.ledger is not None:
-            await conn.execute(text("DELETE FROM agent_sessions_heads"))
-            for session_id, head in heads:
-                row = [Cell(session_id), Cell.of(head)]
-                await _insert(conn, "agent_sessions_heads", ("session_id", "head"), row)
+            cells = [[Cell(session_id), Cell.of(head)] for session_id, head in heads]
+            await _put(conn, "agent_sessions_heads(session_id, head)", cells)
 
 
-async def _insert(conn: Any, table: str, names: tuple[str, ...], cells: list[Cell]) -> None:
-    places = ", ".join(cell.sql.format(f":v{n}") for n, cell in enumerate(cells))
-    statement = f"INSERT INTO {table} ({', '.join(names)}) VALUES ({places})"
-    await conn.execute(text(statement), {f"v{n}": cell.value for n, cell in enumerate(cells)})
+async def _put(conn: Any, table: str, rows: list[list[Cell]]) -> None:
+    """Replace the rows of a table, those of one shape in one statement."""
+    await conn.execute(text(f"DELETE FROM {table.partition('(')[0]}"))
+    shapes: dict[str, list[dict[str, Any]]] = {}
+    for row in rows:
+        shape = ", ".join(cell.sql.format(f":v{n}") for n, cell in enumerate(row))
+        shapes.setdefault(shape, []).append({f"v{n}": cell.value for n, cell in enumerate(row)})
+    for shape, values in shapes.items():
+        await conn.execute(text(f"INSERT INTO {table} VALUES ({shape})"), values)
 
 
 async def count(store: SessionStore, session_id: str) -> int:

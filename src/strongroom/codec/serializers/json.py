@@ -6,9 +6,10 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
+from strongroom.codec.serializers import _deep_json
 from strongroom.codec.serializers._json_count import count_values
 from strongroom.codec.serializers._plain import refusal
-from strongroom.errors import NotJSONError, PayloadError
+from strongroom.errors import EncodeError, NotJSONError, PayloadError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,22 +40,31 @@ class JsonSerializer:
                 return encoder.encode(item).encode()
             except UnicodeEncodeError:  # it holds the text, so nothing may be raised in here
                 continue
-            except (TypeError, ValueError, RecursionError):
+            except RecursionError:
+                deep = True
                 break
-        raise refusal(item)
+            except (TypeError, ValueError):
+                deep = False
+                break
+        if not deep:
+            raise refusal(item)
+        return _dumps_deep(item)
 
     def loads(self, data: bytes | str, /) -> Item:
         """Parse one JSON text; raises NotJSONError, or PayloadError for depth and digits."""
-        try:
-            return json.loads(data if isinstance(data, str) else str(data, "utf-8"))
-        except json.JSONDecodeError as error:
-            fault: PayloadError = NotJSONError(f"not JSON text (character {error.pos})")
-        except UnicodeDecodeError as error:
-            fault = NotJSONError(f"not JSON text: not UTF-8 (byte {error.start})")
-        except RecursionError:
-            fault = PayloadError("the JSON text is nested too deeply")
-        except ValueError:
-            fault = PayloadError("an integer in the JSON text has too many digits")
+        for parse in (json.loads, _deep_json.loads):
+            try:
+                return parse(data if isinstance(data, str) else str(data, "utf-8"))
+            except RecursionError:
+                fault = PayloadError("the JSON text is nested too deeply")
+                continue
+            except json.JSONDecodeError as error:
+                fault = NotJSONError(f"not JSON text (character {error.pos})")
+            except UnicodeDecodeError as error:
+                fault = NotJSONError(f"not JSON text: not UTF-8 (byte {error.start})")
+            except ValueError:
+                fault = PayloadError("an integer in the JSON text has too many digits")
+            break
         raise fault  # out here, so that it has no context: those errors hold the document
 
     def count_values(self, data: bytes | str, most: int, /) -> int:
@@ -64,3 +74,14 @@ class JsonSerializer:
     def loads_many(self, rows: Sequence[str] | Sequence[bytes], /) -> list[Item]:
         """Parse many JSON texts; raises as ``loads`` does."""
         return list(map(self.loads, rows))
+
+
+def _dumps_deep(item: Item) -> bytes:
+    """Write an item that is nested too deeply for json; raises EncodeError."""
+    try:
+        return _deep_json.dumps(item, _ASCII).encode()
+    except EncodeError as error:
+        fault = error.with_traceback(None)
+    except (TypeError, ValueError):  # a subclass whose items() are no pairs, for one
+        fault = refusal(item)
+    raise fault

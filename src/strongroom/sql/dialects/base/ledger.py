@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar, NamedTuple, TypeAlias
+from typing import Any, ClassVar
 
 from sqlalchemy import (
     ColumnElement,
@@ -22,35 +22,11 @@ from sqlalchemy import (
 )
 
 from strongroom.format.ledger import LinkedRow
-from strongroom.protocols import Stored
+from strongroom.sql.dialects.base.step import HeadAndRows, RowsChangedError, Step
 from strongroom.sql.dialects.base.store import StoreStatements
 from strongroom.sql.rows import Change
 from strongroom.sql.statement import Statement, fetch
 from strongroom.sql.times import NO_TIME, aware_to_micros, to_micros
-
-HeadAndRows: TypeAlias = tuple[bytes | None, list[LinkedRow]]
-"""The stored head of a session and some of its rows, oldest first."""
-
-
-class Step(NamedTuple):
-    """A session's step from one stored head to the next, and the linked rows that it brings.
-
-    ``old`` is None for a session that has no head.
-    """
-
-    session_id: str
-    old: bytes | None
-    new: bytes
-    values: Sequence[Stored] = ()
-    times: Sequence[int] = ()
-
-
-class RowsChangedError(Exception):
-    """A row is not as it was when it was read; the caller rolls back."""
-
-
-class RowVanishedError(Exception):
-    """Somebody who knows no heads removed a row while it was being popped; that is committed."""
 
 
 class LedgerStatements:

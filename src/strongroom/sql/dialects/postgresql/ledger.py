@@ -26,7 +26,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, BYTEA
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from strongroom.sql.dialects.base.ledger import LedgerStatements, RowVanishedError, Step
+from strongroom.sql.dialects.base.ledger import LedgerStatements
+from strongroom.sql.dialects.base.step import RowVanishedError, Step
 from strongroom.sql.schema import CurrentTimestamp
 from strongroom.sql.statement import Statement
 from strongroom.sql.times import NO_TIME

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from strongroom.sql.dialects.base.ledger import HeadAndRows, LedgerStatements
+from strongroom.sql.dialects.base.ledger import LedgerStatements
+from strongroom.sql.dialects.base.step import HeadAndRows
 
 _VALUES = {str, bytes}
 
