@@ -105,7 +105,10 @@ class SessionStore:
 
     @property
     def namespace(self) -> str:
-        """The namespace that encrypted rows and links are bound to."""
+        """The namespace that encrypted rows and links are bound to, as the name of the store.
+
+        Rows are bound to nothing else of it: neither to the database nor to the tables.
+        """
         return self._core.namespace
 
     @property
