@@ -23,13 +23,16 @@ from tiers import by_tier
 SEED = "0"
 SECONDS = by_tier(full=10.0, long=600.0)
 """For each form: a minute for all of them in the full tier."""
+KNOWN_SEEDS = by_tier(full=True, long=False)
+"""A change is not refused for a fault that was there before it: new seeds are for the long tier."""
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", FORMS)
 def test_some_seconds_of_fuzzing_find_nothing_new(name):
     with closing(FORMS[name]()) as form:
-        report = loop.run(form, Random().randbytes(4).hex(), SECONDS)
+        seed = SEED if KNOWN_SEEDS else Random().randbytes(4).hex()
+        report = loop.run(form, seed, SECONDS)
     print(report.summary())
     assert not report.found, f"make fuzz FORM={name} SEED={report.seed}\n{report.summary()}"
     assert report.cases

@@ -83,6 +83,13 @@ def test_a_url_without_an_async_driver_is_an_error_that_names_one(url, driver):
         SessionStore.from_url(url)
 
 
+def test_an_option_of_a_url_that_the_driver_does_not_take_is_an_error_without_its_value():
+    with pytest.raises(ConfigurationError, match="An option") as caught:
+        SessionStore.from_url("sqlite+aiosqlite:///memory.db?timeout=hidden")
+    assert "hidden" not in str(caught.value)
+    assert caught.value.__context__ is None
+
+
 # Tables -----------------------------------------------------------------------------------------
 
 

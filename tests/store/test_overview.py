@@ -200,6 +200,16 @@ async def test_a_naive_time_is_a_value_error(database):
         await store.delete_sessions(updated_before=naive)
 
 
+@pytest.mark.databases("sqlite-file", column_types=("text",))
+@pytest.mark.parametrize("time", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:00-14:00"])
+async def test_a_time_that_utc_does_not_have_is_a_value_error(database, time):
+    store = database.store()
+    with pytest.raises(ValueError, match="updated_after is outside the years 1 to 9999"):
+        await store.list_sessions(updated_after=dt.datetime.fromisoformat(time))
+    with pytest.raises(ValueError, match="updated_before is outside"):
+        await store.delete_sessions(updated_before=dt.datetime.fromisoformat(time))
+
+
 # delete_session and delete_sessions -------------------------------------------------------------
 
 

@@ -59,10 +59,17 @@ async def list_sessions(
 
 
 def in_utc(name: str, time: dt.datetime) -> dt.datetime:
-    """Return an aware time in UTC; ValueError for a naive one, whose zone nobody knows."""
+    """Return an aware time in UTC.
+
+    Raises ValueError for a naive time, whose zone nobody knows, and for one that UTC does not have.
+    """
     if time.utcoffset() is None:
         raise ValueError(
             f"{name} is a datetime with a time zone, such as "
             f"datetime.now(timezone.utc) - timedelta(days=30)."
         )
-    return time.astimezone(dt.UTC)
+    try:
+        return time.astimezone(dt.UTC)
+    except OverflowError:
+        problem = f"{name} is outside the years 1 to 9999 in UTC."
+    raise ValueError(problem)
