@@ -42,7 +42,13 @@ def make_engine(url: str | URL, engine_kwargs: dict[str, Any] | None = None) -> 
         raise MissingDependencyError(
             f"The driver of {parsed.drivername} is not installed: {install}"
         ) from error
-    _check_options(engine, parsed)
+    except ValueError:
+        engine = None  # the error may hold what the URL has to hide
+    if engine is None:
+        raise ConfigurationError(
+            f"An option of the database URL has a value that {parsed.drivername} does not take: "
+            f"check what follows the '?' in the URL."
+        )
     if database is not None and database.prepare_engine is not None:
         database.prepare_engine(engine)
     return engine
@@ -66,21 +72,6 @@ def _check_driver(url: URL) -> None:
     raise ConfigurationError(
         f"The URL's driver {url.drivername!r} is not an async driver that strongroom knows: {use}."
     )
-
-
-def _check_options(engine: AsyncEngine, url: URL) -> None:
-    """Raise ConfigurationError for options of a URL that its driver would not take."""
-    try:
-        engine.dialect.create_connect_args(url)
-    except (ValueError, ArgumentError):
-        fits = False  # the error may hold what the URL has to hide
-    else:
-        fits = True
-    if not fits:
-        raise ConfigurationError(
-            f"An option of the database URL has a value that {url.drivername} does not take: check "
-            f"what follows the '?' in the URL."
-        )
 
 
 def make_session_factory(engine: AsyncEngine) -> async_sessionmaker[AsyncSession]:
