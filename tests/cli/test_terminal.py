@@ -55,7 +55,7 @@ def test_a_bar_shows_rate_and_time_left(filled):
         ("msgpack+fernet", 40, r"\d%  0:0\d left"),
     ):
         command = ("recode", "--codec", spec, *SEALED[2:], "--accept", "aesgcm")
-        paced = (*command, "--rows-per-second", "300")
+        paced = (*command, "--rows-per-second", "150")
         assert re.search(figures, on_a_terminal(filled, *paced, columns=columns))
 
 
