@@ -88,7 +88,7 @@ def test_an_error_that_is_not_ours_is_a_finding():
 
 
 def test_memory_beyond_the_bound_is_a_finding():
-    assert run(Planted(lambda case: bytearray(b"x") * (64 << 20))).kind == MEMORY
+    assert run(Planted(lambda case: bytearray(b"x") * (160 << 20))).kind == MEMORY
 
 
 def test_a_finding_is_told_with_its_smallest_case_and_how_to_repeat_it():
