@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import datetime as dt
 import itertools
 import json
@@ -18,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from odd_values import GOOD, odd_sessions
 
 import tiers
-from strongroom import DecodeError, Key, Keyring, maintenance
+from strongroom import DecodeError, HistoryTamperedError, Key, Keyring, Ledger, maintenance
 
 pytestmark = pytest.mark.databases("sqlite-file", "postgresql", "mysql-aiomysql", "mysql-asyncmy")
 
@@ -191,6 +192,51 @@ async def check(database, sessions):
     await check_reads(world)
     await check_copy(world)
     await check_writes(world)
+
+
+async def check_ledger(database, sessions):
+    """Turn a ledger on over the same tables: the neighbours are linked, and all work ends."""
+    world = World(database, sessions)
+    await world.fill()
+    engine = database.engine()  # which remembers no heads of another example
+    options = {**SEALED, "engine": engine, "on_error": "skip"}
+    store = database.store(**options, keys=Keyring(OLD), ledger=Ledger(Keyring(OLD)))
+    await store.create_tables()
+    await database.execute("DELETE FROM agent_sessions_heads")
+    adopted = await maintenance.adopt(store)
+    assert not names(found(adopted)) & set(GOOD)
+    assert adopted.adopted >= len(GOOD)
+    report = await maintenance.verify(store)
+    assert not names(found(report)) & set(GOOD)
+    assert names(found(report)) >= names(world.junk | world.ids)
+    assert sum(info.items for info in await store.list_sessions(limit=1000)) == world.rows
+    assert (await store.stats()).rows == world.rows
+    for name in GOOD:
+        assert len(await exported(store, session_id=name)) == 2
+        assert (await maintenance.reset(store, name)).linked == 2
+    both = Keyring(NEW, OLD)
+    rotated = database.store(**options, keys=both, ledger=Ledger(both))
+    assert not names(found(await maintenance.recode(rotated))) & set(GOOD)
+    only_new = database.store(**options, keys=Keyring(NEW), ledger=Ledger(Keyring(NEW)))
+    assert [len(await only_new.session(name).get_items()) for name in GOOD] == [2, 2]
+    with contextlib.suppress(HistoryTamperedError):
+        await rotated.delete_sessions(updated_before=BEFORE)
+    left = await database.execute("SELECT count(*) FROM agent_messages")
+    # A session that had no row of its own has got one when it was adopted.
+    kept = [s for s in world.odd if not is_stale(s) and (s.is_registered or not s.id.value)]
+    assert left[0][0] >= sum(len(s.values) + bool(s.id.value) for s in kept)
+    await engine.dispose()
+
+
+@settings(
+    max_examples=tiers.examples(10),
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+@given(data=st.data())
+def test_no_value_of_a_column_stops_the_work_under_a_ledger(runner, database, data):
+    sessions = data.draw(odd_sessions(database.dialect, database.column_type))
+    runner.run(check_ledger(database, sessions))
 
 
 @settings(

@@ -19,7 +19,13 @@ from strongroom.maintenance.report import Failures
 from strongroom.protocols import ListingWitness
 from strongroom.sql import raw_ids
 from strongroom.sql.rows import Row
-from strongroom.store.walk import BATCH_ROWS, walk_headed, walk_ids
+from strongroom.store.walk import (
+    BATCH_ROWS,
+    walk_headed,
+    walk_prefixes,
+    walk_sessions,
+    walk_unregistered,
+)
 
 
 class HistoriesCheck:
@@ -38,14 +44,29 @@ class HistoriesCheck:
             # Before the walk: the head of each of these is in the database by now, and stays.
             await self._ask_witness()
         rows = 0
-        async for names in walk_ids(self._core, prefix=prefix):
+        async for page in walk_sessions(self._core, prefix=prefix):
+            for session in page:
+                rows += await self._verify(session.session_id)
+        async for names in walk_unregistered(self._core, prefix=prefix):
             for name in names:
-                if raw_ids.is_text(name):
-                    rows += await self._verify(name)
+                if not raw_ids.is_text(name):
+                    self._failures.add(name, None, raw_ids.refusal(name))
+                rows += await self._verify(name)
         await self._compare_witness()
         return rows
 
+    async def _refuse(self, session_id: str) -> int:
+        """Note each row of an id that no session can have."""
+        seen = 0
+        async for page in walk_prefixes(self._core, session_id=session_id):
+            for row in page:
+                self._failures.add(session_id, row.row_id, raw_ids.refusal(session_id))
+            seen += len(page)
+        return seen
+
     async def _verify(self, session_id: str) -> int:
+        if not raw_ids.is_text(session_id):
+            return await self._refuse(session_id)
         seen = 0
         history = self._core.ledgered_history(session_id, self._ledger)
         self._forget(session_id)
