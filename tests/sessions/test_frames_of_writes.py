@@ -1,6 +1,8 @@
 """An item that cannot be stored, and a write that fails, show nothing of the items in hand."""
 
 import json
+import sqlite3
+from contextlib import closing
 
 import pytest
 from sqlalchemy import event
@@ -236,10 +238,7 @@ async def test_a_compaction_that_fails_shows_nothing(database, column, kind, fau
         if fault == "prune" and len(asked) == 2:
             raise LookupError("mine")
         if fault == "database" and len(asked) == 1:
-            file = database.url.database
-            import sqlite3
-
-            with sqlite3.connect(file) as conn:
+            with closing(sqlite3.connect(database.url.database)) as conn:
                 conn.execute("ALTER TABLE agent_messages RENAME TO elsewhere")
         return True
 

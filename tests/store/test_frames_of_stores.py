@@ -1,6 +1,7 @@
 """An error of work on a whole store shows nothing of the items that it works on."""
 
 import sqlite3
+from contextlib import closing
 
 import pytest
 from sqlalchemy.exc import DBAPIError
@@ -205,7 +206,7 @@ def breaking(database, monkeypatch):
             left[0][0] -= 1
             if not left[0][0]:
                 _, table = left.pop()
-                with sqlite3.connect(database.url.database) as conn:
+                with closing(sqlite3.connect(database.url.database)) as conn:
                     conn.execute(f"ALTER TABLE {table} RENAME TO elsewhere")
         return outcomes
 
