@@ -40,6 +40,24 @@ def test_every_serializer_keeps_1024_levels(levels, kind):
         assert same(serializer.loads(serializer.dumps(item)), item)
 
 
+@pytest.mark.parametrize("serializer", SERIALIZERS, ids=repr)
+def test_an_empty_list_is_a_level_too(serializer):
+    item = []
+    for _ in range(1023):
+        item = [item]
+    assert same(serializer.loads(serializer.dumps(item)), item)
+    with pytest.raises(EncodeError, match="nested too deeply"):
+        serializer.dumps([item])
+
+
+@pytest.mark.parametrize("serializer", SERIALIZERS[:3], ids=repr)
+@pytest.mark.parametrize("text", ['["[[[["]', '[["\\"[[[["], ["{"]]', '"' + "[{" * 2000 + '"'])
+def test_brackets_in_strings_are_no_levels(serializer, text):
+    assert serializer.loads(text) == json.loads(text)
+    many = ["[" * 700, '"' * 3 + "{" * 700, "\\"]
+    assert serializer.loads(serializer.dumps(many)) == many
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_serializer_refuses_one_level_more(kind):
     item = nested(1025, kind)

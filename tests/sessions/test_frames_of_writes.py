@@ -238,8 +238,7 @@ async def test_a_compaction_that_fails_shows_nothing(database, column, kind, fau
         if fault == "prune" and len(asked) == 2:
             raise LookupError("mine")
         if fault == "database" and len(asked) == 1:
-            file = database.url.database
-            with closing(sqlite3.connect(file)) as conn, conn:
+            with closing(sqlite3.connect(database.url.database)) as conn:
                 conn.execute("ALTER TABLE agent_messages RENAME TO elsewhere")
         return True
 

@@ -7,6 +7,7 @@ import base64
 import shutil
 import sqlite3
 import tempfile
+from contextlib import closing
 from pathlib import Path
 from random import Random
 
@@ -113,11 +114,9 @@ async def _fill(folder: Path) -> None:
 
 
 def _rows(folder: Path) -> list[tuple[int, str, object]]:
-    with sqlite3.connect(folder / "memory.db") as connection:
+    with closing(sqlite3.connect(folder / "memory.db")) as connection:
         found = connection.execute("SELECT id, session_id, message_data FROM agent_messages")
-        rows = found.fetchall()
-    connection.close()
-    return rows
+        return found.fetchall()
 
 
 def _ids(rows: list[tuple[int, str, object]]) -> set[tuple[int, str]]:

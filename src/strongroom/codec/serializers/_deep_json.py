@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 from strongroom.codec.serializers._plain import KEY, LEAF, MAP, Walk
@@ -20,6 +21,8 @@ MAX_DEPTH = 1024
 
 _SPACE = re.compile(r"[ \t\n\r]*")
 _READER = json.JSONDecoder()
+_NO_BRACKETS = re.compile(r'"(?:[^"\\]|\\.)*"|[^\[\]{}"]+|"', re.DOTALL)
+_STEPS = {"[": 1, "{": 1, "]": -1, "}": -1}
 
 
 def dumps(item: Item, encoder: json.JSONEncoder) -> str:
@@ -46,6 +49,17 @@ def dumps(item: Item, encoder: json.JSONEncoder) -> str:
             parts.append(open_.pop()[0])
             separator = ","
     return "".join(parts)
+
+
+def is_too_deep(text: str) -> bool:
+    """Tell whether a JSON text has more levels than ``MAX_DEPTH``.
+
+    json itself goes deeper from Python 3.12 on, and not as deep before.
+    """
+    if text.count("[") + text.count("{") <= MAX_DEPTH:
+        return False
+    levels = accumulate(_STEPS[mark] for mark in _NO_BRACKETS.sub("", text))
+    return max(levels, default=0) > MAX_DEPTH
 
 
 def loads(text: str) -> Item:

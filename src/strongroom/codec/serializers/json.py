@@ -37,7 +37,11 @@ class JsonSerializer:
         encoders = (_ASCII,) if self.ensure_ascii else (_UNICODE, _ASCII)
         for encoder in encoders:
             try:
-                return encoder.encode(item).encode()
+                text = encoder.encode(item)
+                deep = _deep_json.is_too_deep(text)
+                if not deep:
+                    return text.encode()
+                break
             except UnicodeEncodeError:  # it holds the text, so nothing may be raised in here
                 continue
             except RecursionError:
@@ -54,7 +58,11 @@ class JsonSerializer:
         """Parse one JSON text; raises NotJSONError, or PayloadError for depth and digits."""
         for parse in (json.loads, _deep_json.loads):
             try:
-                return parse(data if isinstance(data, str) else str(data, "utf-8"))
+                text = data if isinstance(data, str) else str(data, "utf-8")
+                if not _deep_json.is_too_deep(text):
+                    return parse(text)
+                fault = PayloadError("the JSON text is nested too deeply")
+                break
             except RecursionError:
                 fault = PayloadError("the JSON text is nested too deeply")
                 continue

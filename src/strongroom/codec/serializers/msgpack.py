@@ -45,6 +45,7 @@ _NONE = -2
 # thousand times what it has bytes for, one array inside the other. These cost little.
 _SHORT_ARRAY = 1024
 _MALFORMED = (TypeError, ValueError, OverflowError, RecursionError, MemoryError)
+_CONTAINERS = frozenset({dict, list, tuple})
 _LEAVES = frozenset({int, float, bool, type(None), bytes, dt.datetime})
 
 
@@ -92,20 +93,28 @@ class MsgpackSerializer:
 
 
 def _is_plain(item: Item) -> bool:
-    """Whether an item has base types alone, bytes and datetimes included, and str keys."""
-    pending = [item]
+    """Whether an item has base types alone, bytes and datetimes included, and str keys.
+
+    It is not nested beyond MAX_DEPTH either: packb goes one level deeper than unpackb.
+    """
+    level, depth = [item], 0
     try:
-        for node in pending:  # it grows while it is walked
-            kind = type(node)
-            if kind is str:
-                continue
-            if kind is dict:
-                "".join(node)  # the fastest way to see that every key is a str
-                pending += node.values()
-            elif kind is list or kind is tuple:
-                pending += node
-            elif kind not in _LEAVES:
+        while level:
+            below: list[Any] = []
+            for node in level:
+                kind = type(node)
+                if kind is str:
+                    continue
+                if kind is dict:
+                    "".join(node)  # the fastest way to see that every key is a str
+                    below += node.values()
+                elif kind is list or kind is tuple:
+                    below += node
+                elif kind not in _LEAVES:
+                    return False
+            if depth == MAX_DEPTH and any(type(node) in _CONTAINERS for node in level):
                 return False
+            level, depth = below, depth + 1
     except TypeError:
         return False
     return True
