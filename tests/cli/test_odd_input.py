@@ -42,6 +42,15 @@ def test_an_odd_value_is_refused(filled, command, code, says):
     assert says in filled(*command, code=code).stderr
 
 
+def test_a_driver_in_a_folder_called_strongroom_is_not_ours(filled, monkeypatch):
+    program = "def connect(**options): raise TypeError(\"unexpected keyword argument 'nonsense'\")"
+    driver = {}
+    exec(compile(program, "/home/ada/strongroom/.venv/asyncpg.py", "exec"), driver)
+    monkeypatch.setattr("asyncpg.connect", driver["connect"])
+    result = filled("stats", "--url", NOWHERE, code=3)
+    assert "its driver lacks: nonsense" in result.stderr
+
+
 def test_an_endless_rate_is_no_limit(filled):
     done = filled("recode", *SEALED, "--rows-per-second", "inf", "--json")
     assert json.loads(done.stdout)["ok"] is True

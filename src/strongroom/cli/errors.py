@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 import re
 import traceback
+from pathlib import Path
 from typing import Any
 
 from strongroom.cli.exit_codes import AGAIN, CONFIGURATION, INTERRUPTED, PROBLEMS, UNEXPECTED, USAGE
 from strongroom.cli.formatting import printable
 from strongroom.cli.redaction import redact
 
+_PACKAGE = f"{Path(__file__).parents[1]}{os.sep}"
 _FULL = ("disk is full", "no space left", "disk full", "could not extend file", "is full")
 _OPTIONS = {
     "pass create_tables=True to make the tables that are missing": "import and copy make tables",
@@ -113,4 +115,4 @@ def _text(error: BaseException) -> str:
 def _is_ours(error: BaseException) -> bool:
     """Tell an error that strongroom itself raised from one that it came through."""
     frames = traceback.extract_tb(error.__traceback__)
-    return bool(frames) and f"{os.sep}strongroom{os.sep}" in frames[-1].filename
+    return bool(frames) and frames[-1].filename.startswith(_PACKAGE)
