@@ -38,6 +38,7 @@ def shown(codec: str) -> subprocess.CompletedProcess[str]:
     return run("--codec", codec)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("codec", ["json", "orjson+fernet", LONGEST])
 def test_agent_memory_continues_in_a_second_process(codec: str) -> None:
     result = shown(codec)
@@ -67,6 +68,7 @@ def test_agent_memory_says_that_json_hides_nothing() -> None:
     assert "whoever has the file has the conversation" in output
 
 
+@pytest.mark.slow
 def test_agent_memory_keeps_a_named_file_and_its_keys_to_itself(tmp_path: Path) -> None:
     db = tmp_path / "kept.db"
     assert run("--db", str(db)).returncode == 0
@@ -78,6 +80,7 @@ def test_agent_memory_keeps_a_named_file_and_its_keys_to_itself(tmp_path: Path) 
     assert {path.name for path in tmp_path.iterdir()} == {"kept.db", "kept.keys"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arguments", [("--codec", "nope"), ("--db", __file__)])
 def test_agent_memory_refuses_in_one_line(arguments: tuple[str, str]) -> None:
     result = run(*arguments)

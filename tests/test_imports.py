@@ -168,6 +168,7 @@ def test_names_without_sql_load_no_sqlalchemy() -> None:
     assert loaded_by(program, "sqlalchemy") == []
 
 
+@pytest.mark.slow
 def test_each_module_can_be_the_first_that_is_imported() -> None:
     modules = [module_name(source).removesuffix(".__init__") for source in SOURCES]
     program = f"""

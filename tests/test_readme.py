@@ -205,6 +205,7 @@ def run_script(part: str, folder: Path) -> str:
     return done.stdout
 
 
+@pytest.mark.slow
 def test_the_readmes_rotation_leaves_no_row_and_no_key_behind(
     rotating: SessionStore, tmp_path: Path
 ) -> None:

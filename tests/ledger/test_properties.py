@@ -256,6 +256,7 @@ def test_what_is_served_is_what_the_head_vouches_for(witnessed, steps):
     asyncio.run(play(steps, witnessed))
 
 
+@pytest.mark.slow
 @settings(slow, max_examples=tiers.examples(40))
 @given(steps=st.lists(honest, min_size=4, max_size=20))
 def test_no_honest_history_is_ever_refused(steps):

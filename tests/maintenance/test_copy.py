@@ -193,6 +193,7 @@ async def test_progress_is_told_for_both_stages(database):
     assert list(dict.fromkeys(whole)) == ["copy", "compare"]
 
 
+@pytest.mark.slow
 async def test_two_copies_at_once_write_nothing_twice(database):
     source, target = stores(database)
     await fill(source, items=40)

@@ -142,6 +142,7 @@ async def test_a_cancelled_operation_happens_whole_or_not_at_all(database, name,
     pytest.fail("the operation never came to an end")
 
 
+@pytest.mark.slow
 @on_all
 @pytest.mark.parametrize("way", WAYS)
 async def test_a_cancelled_first_use_leaves_everything_usable(database, way):

@@ -117,6 +117,7 @@ async def test_nor_in_a_schema(database, tmp_path):
     assert code == 0, output
 
 
+@pytest.mark.slow
 async def test_a_generated_migration_makes_tables_that_work(database, tmp_path):
     alembic = alembic_of(database, tmp_path)
     code, output = await alembic("revision", "--autogenerate", "-m", "first")

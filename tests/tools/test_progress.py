@@ -65,6 +65,7 @@ def test_names_a_failure_at_once(lines: list[str]) -> None:
     assert "failed in its setup: test_some.py::test_has_a_broken_fixture" in told
 
 
+@pytest.mark.slow
 def test_leaves_the_closing_line_as_it_was(lines: list[str]) -> None:
     assert "1 failed, 1 passed, 1 skipped, 1 error in" in lines[-1]
 
