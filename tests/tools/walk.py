@@ -19,6 +19,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from types import CodeType, FrameType
 from typing import Any
+from uuid import uuid4
 
 import strongroom
 from strongroom import Key, Keyring, Ledger, SessionStore
@@ -77,7 +78,7 @@ async def walks(url: str, *, ledger: bool) -> dict[str, Walk]:
         messages_table="walk_messages" if not ledger else "walk_linked",
         **options,
     ) as store:
-        session = store.session("walk")
+        session = store.session(f"walk {uuid4()}")
         await session.clear_session()
         for _ in range(2):
             await session.add_items([{"n": 1}, {"n": 2}])
