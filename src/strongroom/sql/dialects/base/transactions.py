@@ -6,8 +6,9 @@ from abc import ABC, abstractmethod
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import StaticPool
 
-from strongroom.sql.gate import EngineGates
+from strongroom.sql.gate import EngineGates, Gate
 
 
 class Transactions(ABC):
@@ -29,5 +30,11 @@ class Transactions(ABC):
         """Tell an error which proves that nothing was applied, and that may pass by itself."""
 
     def gates(self, engine: Engine) -> EngineGates:
-        """Return the gates where operations on an engine wait for one another."""
+        """Return the gates where operations on an engine wait for one another.
+
+        A connection that all share carries one operation at a time, and each is run to its end.
+        """
+        if isinstance(engine.pool, StaticPool):
+            gate = Gate()
+            return EngineGates(writers=gate, readers=gate, settles=True)
         return EngineGates(writers=None, readers=None, settles=False)

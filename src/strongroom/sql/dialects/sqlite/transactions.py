@@ -71,8 +71,7 @@ class SQLiteTransactions(Transactions):
         """
         pool = engine.pool
         if isinstance(pool, StaticPool):
-            gate = Gate()
-            return EngineGates(writers=gate, readers=gate, settles=True)
+            return super().gates(engine)
         path = engine.url.database or ""
         if not path or path.startswith("file:"):
             writers = Gate()
