@@ -10,6 +10,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     Text,
+    and_,
     bindparam,
     case,
     cast,
@@ -130,9 +131,12 @@ class PostgreSQLLedger(LedgerStatements):
         )
 
     def micros(self, created_at: ColumnElement[Any]) -> ColumnElement[Any]:
-        """Return microseconds; infinity has none."""
+        """Return microseconds; infinity and times outside the years 1 to 9999 have none."""
         micros = extract("epoch", created_at) * literal_column("1000000")
-        return case((func.isfinite(created_at), cast(micros, BigInteger)))
+        first: ColumnElement[Any] = literal_column("'0001-01-01'")
+        end: ColumnElement[Any] = literal_column("'10000-01-01'")
+        is_time = and_(created_at >= first, created_at < end)
+        return case((is_time, cast(micros, BigInteger)))
 
     def time_of(self, micros: Any) -> int:
         """Return microseconds since 1970; what is no time is before all."""
