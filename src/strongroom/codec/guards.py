@@ -41,7 +41,7 @@ def failure(step: Step, error: Exception) -> StrongroomError:
         if isinstance(error, NotJSONError):
             # That error is for bare rows: anybody may write those, and sessions may skip them.
             return PayloadError("What the row holds is not the JSON that its header promises.")
-        # What a cipher raises has seen no plaintext.
+        # An error of a cipher has seen no plaintext.
         return error if step == "cipher" else stripped(error)
     if step == "cipher":
         return AuthenticationError(

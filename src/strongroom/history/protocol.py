@@ -1,4 +1,4 @@
-"""What a session does with its rows, whether a ledger verifies them or not."""
+"""The protocol of a session's rows, with a ledger or without one."""
 
 from __future__ import annotations
 

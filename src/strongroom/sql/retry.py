@@ -18,7 +18,7 @@ class Deadline:
 
     @property
     def is_over(self) -> bool:
-        """Whether it has been tried long enough."""
+        """True if it has been tried long enough."""
         return time.monotonic() > self._end
 
     def check(self) -> None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from strongroom.protocols import Item
 
-# What json.dumps would build anew on every call. An encoder holds no state between calls.
+# json.dumps would build these anew on every call. An encoder holds no state between calls.
 _ASCII = json.JSONEncoder(ensure_ascii=True, separators=(",", ":"))
 _UNICODE = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 

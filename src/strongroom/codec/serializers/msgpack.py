@@ -93,7 +93,7 @@ class MsgpackSerializer:
 
 
 def _is_plain(item: Item) -> bool:
-    """Whether an item has base types alone, bytes and datetimes included, and str keys.
+    """Tell whether an item has base types alone, bytes and datetimes included, and str keys.
 
     It is not nested beyond MAX_DEPTH either: packb goes one level deeper than unpackb.
     """

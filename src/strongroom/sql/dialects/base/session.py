@@ -37,7 +37,7 @@ class SessionStatements(ABC):
     """The statements of one database for the rows of one session at a time."""
 
     pops_at_once = False
-    """Whether a pop is best done in one transaction, rather than read first and deleted then."""
+    """True if a pop is best done in one transaction, rather than read first and deleted then."""
 
     def __init__(self, tables: Tables, dialect: Dialect, facts: TableFacts) -> None:
         self.tables = tables

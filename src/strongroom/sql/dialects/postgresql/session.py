@@ -133,7 +133,7 @@ class PostgreSQLSession(SessionStatements):
 
     @property
     def clears_at_once(self) -> bool:
-        """Whether the foreign key takes a session's rows along."""
+        """True if the foreign key takes a session's rows along."""
         return self._cascades
 
     def touch(self, conn: Connection, session_id: str) -> None:
